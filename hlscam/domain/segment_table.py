@@ -88,9 +88,7 @@ class SegmentTable:
             raise ValueError(f"segment table is damaged: {error}") from None
         if len(raw) != 13 * count or not inflater.eof:
             raise ValueError(f"segment table holds {len(raw)} bytes, not {13 * count}")
-        sizes, durations, non_sync = (
-            _from_big_endian(raw[at * 4 * count : (at + 1) * 4 * count]) for at in range(3)
-        )
+        sizes, durations, non_sync = (_from_big_endian(raw[at * 4 * count : (at + 1) * 4 * count]) for at in range(3))
         return cls(sizes, durations, non_sync, bytearray(raw[12 * count :]))
 
 
