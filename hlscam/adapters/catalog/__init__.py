@@ -1,0 +1,13 @@
+"""The catalog: which recordings there are, and how their segments lie in them.
+
+schema   the tables, and why they are so
+migrate  Alembic, from empty to this code's schema (`migrations/`)
+engine   connections, and database failures in plain words
+rows     Recording to row and back
+queries  the questions, as SQL
+store    `Catalog`: all of it from the event loop
+"""
+
+from hlscam.adapters.catalog.store import Catalog, Totals
+
+__all__ = ["Catalog", "Totals"]

@@ -1,0 +1,197 @@
+"""The archive: a folder per camera, a file per recording, nothing else that matters.
+
+    archive/porch/20261122T221000Z-3fa94c1e.mp4
+
+File systems block, so all of this runs in the archive's own few threads, never on the loop. No text from a URL ever
+becomes part of a path: camera ids come from the configuration and names from listings and the catalog.
+
+Closed recordings are only ever read. The two writes here happen once per file, when it is taken in: the torn tail
+of a recording that was never closed is cut at its last whole fragment, and the recording's own box is appended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from hlscam.domain.run import run_of_name
+from hlscam.errors import ArchiveError
+from hlscam.isobmff.boxes import read_header
+from hlscam.isobmff.fragment import Fragment
+from hlscam.isobmff.init_section import InitSection
+from hlscam.isobmff.reader import Event, FinalMovie, RecordingBox, RecordingReader
+from hlscam.isobmff.recording_box import RECORDING_BOX_UUID
+
+T = TypeVar("T")
+
+_LARGEST_INIT_BYTES = 256 * 1024
+_USERTYPE_END_BYTES = 32
+
+_THREADS = 4
+_HEADERS_BYTES = 4096
+"""Read at a time while following: prft, moof and the mdat header of half a second fit in."""
+
+
+class Archive:
+    """The folder of folders. `close` when done."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="archive")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run blocking file work in the archive's threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def folder(self, camera: str) -> Path:
+        return self.root / camera
+
+    def path(self, camera: str, name: str) -> Path:
+        return self.root / camera / name
+
+    async def prepare(self, camera: str) -> None:
+        """Make sure that a camera's folder is there and can be written. Raises ArchiveError."""
+        await self.run(lambda: _prepare(self.folder(camera)))
+
+    async def cameras(self) -> list[str]:
+        """The folders that hold recordings, sorted."""
+        return await self.run(lambda: _folders(self.root))
+
+    async def names(self, camera: str) -> list[str]:
+        """The recordings of a camera, oldest first by name; files of other kinds are not ours and left out."""
+        return await self.run(lambda: _names(self.folder(camera)))
+
+    async def follow(self, camera: str, name: str) -> RecordingFile:
+        """Open a recording to read what it holds now and what will be added. Raises FileNotFoundError."""
+        return await self.run(lambda: RecordingFile(self.path(camera, name)))
+
+    async def read(self, camera: str, name: str, offset: int, length: int) -> bytes:
+        """A byte range. Raises ArchiveError when the file is gone or too short."""
+        return await self.run(lambda: _read(self.path(camera, name), offset, length))
+
+    async def seal(self, camera: str, name: str, *, whole_bytes: int, box: bytes) -> int:
+        """Append the recording's own box at `whole_bytes`, where its last whole box ends; the size after it.
+
+        Anything behind (the torn tail of a killed ffmpeg, a box that was cut short) is not footage and is cut off.
+        """
+        return await self.run(lambda: _seal(self.path(camera, name), whole_bytes, box))
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `RecordingFile.read_new` found: the events, and the file's size and last change as they were then."""
+
+    events: list[Event]
+    size_bytes: int
+    last_write_wall_us: int
+
+
+class RecordingFile:
+    """A recording that is being read, perhaps while it grows. Blocking; `Archive.run` it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reader = RecordingReader()
+        self.whole_bytes = 0
+        """Where the last whole box that is worth keeping ends; what lies behind is a torn tail."""
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def read_new(self) -> Written:
+        """Everything whole that was not told before. Raises MediaError where the file stops being a recording."""
+        status = os.fstat(self._fd)
+        events = self.reader.feed(b"", status.st_size)
+        while self.reader.offset < status.st_size:
+            data = os.pread(self._fd, min(_HEADERS_BYTES, status.st_size - self.reader.offset), self.reader.offset)
+            if not data:
+                break
+            events += self.reader.feed(data, status.st_size)
+        ends = [each.end for each in events if isinstance(each, Fragment | FinalMovie)]
+        self.whole_bytes = max([self.whole_bytes, *ends])
+        return Written(events, status.st_size, status.st_mtime_ns // 1000)
+
+    def read_sealed(self) -> tuple[InitSection, RecordingBox] | None:
+        """The init section and the recording's own box, found without a look at the fragments; None without a box.
+
+        Five short reads for a closed recording, however long it is. Raises MediaError for a file that is damaged.
+        """
+        head = os.pread(self._fd, _LARGEST_INIT_BYTES, 0)
+        init = next((each for each in self.reader.feed(head, len(head)) if isinstance(each, InitSection)), None)
+        size_bytes = os.fstat(self._fd).st_size
+        at = 0
+        while init is not None and at < size_bytes:
+            head = os.pread(self._fd, _USERTYPE_END_BYTES, at)
+            header = read_header(head, 0, base=at, limit=size_bytes)
+            if header is None:
+                return None
+            if header.type == "uuid" and head[header.header_bytes :].startswith(RECORDING_BOX_UUID.bytes):
+                body = os.pread(self._fd, header.end - header.body, header.body)
+                return init, RecordingBox(header.offset, header.size_bytes, body)
+            at = header.end
+        return None
+
+
+def _prepare(folder: Path) -> None:
+    probe = folder / ".writable"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ArchiveError(
+            f"the archive folder {folder} cannot be written: {error.strerror}",
+            hint="check owner, mode and free space, or set archive.path",
+        ) from None
+
+
+def _folders(root: Path) -> list[str]:
+    if not root.is_dir():
+        return []
+    return sorted(each.name for each in root.iterdir() if each.is_dir() and _names(each))
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(each.name for each in entries if run_of_name(each.name) is not None)
+    except FileNotFoundError:
+        return []
+
+
+def _read(path: Path, offset: int, length: int) -> bytes:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ArchiveError(f"{path.name} cannot be read: {error.strerror}") from None
+    try:
+        data = os.pread(fd, length, offset)
+    finally:
+        os.close(fd)
+    if len(data) != length:
+        raise ArchiveError(f"{path.name} ends at byte {offset + len(data)}, before the end of what was asked for")
+    return data
+
+
+def _seal(path: Path, whole_bytes: int, box: bytes) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.ftruncate(fd, whole_bytes)
+        if os.pwrite(fd, box, whole_bytes) != len(box):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    return whole_bytes + len(box)

@@ -1,0 +1,1 @@
+"""One file per step, numbered; a step that was released never changes."""

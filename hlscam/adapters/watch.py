@@ -1,0 +1,120 @@
+"""watchdog to asyncio: "something changed in this camera's folder".
+
+inotify tells *that* a file grew; what it holds now is always read from the file, so an event says no more than
+"look again", any number of them melt into one, and a lost one (inotify's queue overflows) costs a delay
+until the next rescan and nothing else.
+
+Where inotify cannot see (network mounts) watchdog's polling observer looks instead, only at the newest names of each
+folder: older recordings are closed and never change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from watchdog.events import (
+    FileCreatedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
+from watchdog.observers.polling import PollingObserverVFS
+
+POLL_INTERVAL_S = 0.25
+_NEWEST_NAMES = 4
+_BLIND_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse", "9p", "ceph", "glusterfs", "vboxsf", "virtiofs", "drvfs")
+
+
+class ArchiveWatch:
+    """Wakes whoever follows a camera's folder. `observer` is "inotify", "polling" or "auto"."""
+
+    def __init__(self, root: Path, observer: str = "auto") -> None:
+        self._root = root
+        self._loop = asyncio.get_running_loop()
+        self._changed: dict[str, asyncio.Event] = {}
+        self._noted: dict[str, set[str]] = {}
+        self._woken: set[str] = set()
+        self._lock = threading.Lock()
+        self.polling = observer == "polling" or (observer == "auto" and not sees_changes(root))
+        self._observer: BaseObserver = _polling_observer() if self.polling else Observer()
+
+    def start(self) -> None:
+        """Begin to watch every folder below the root, also those made later. Blocks: call it off the loop."""
+        kinds: list[type[FileSystemEvent]] = [FileCreatedEvent, FileModifiedEvent, FileMovedEvent]
+        self._observer.schedule(_Handler(self), str(self._root), recursive=True, event_filter=kinds)
+        self._observer.start()
+
+    def close(self) -> None:
+        """Stop watching. Blocks for a moment: call it off the loop."""
+        if self._observer.is_alive():
+            self._observer.stop()
+            self._observer.join()
+
+    def changed(self, camera: str) -> asyncio.Event:
+        """The event that is set whenever something in the camera's folder changed; whoever waits clears it."""
+        return self._changed.setdefault(camera, asyncio.Event())
+
+    def take_names(self, camera: str) -> set[str]:
+        """The names of the files that changed in the camera's folder since the last call."""
+        with self._lock:
+            return self._noted.pop(camera, set())
+
+    def note(self, path: str) -> None:
+        """A change at `path`, told by watchdog's thread."""
+        folder, name = os.path.split(path)
+        camera = Path(folder).name
+        with self._lock:
+            self._noted.setdefault(camera, set()).add(name)
+            if camera in self._woken:
+                return
+            self._woken.add(camera)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, camera)
+
+    def _wake(self, camera: str) -> None:
+        with self._lock:
+            self._woken.discard(camera)
+        self.changed(camera).set()
+
+
+class _Handler(FileSystemEventHandler):
+    def __init__(self, watch: ArchiveWatch) -> None:
+        self._watch = watch
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        self._watch.note(os.fsdecode(event.dest_path or event.src_path))
+
+
+def sees_changes(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> bool:
+    """Whether inotify sees what happens in `folder`: not on network and other foreign file systems."""
+    try:
+        lines = mounts.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    target = folder.resolve()
+    fitting = [
+        (len(fields[1]), fields[2])
+        for fields in (line.split() for line in lines)
+        if len(fields) > 2 and target.is_relative_to(fields[1].encode().decode("unicode_escape"))
+    ]
+    return not max(fitting, default=(0, ""))[1].startswith(_BLIND_FILE_SYSTEMS)
+
+
+def _polling_observer() -> BaseObserver:
+    return PollingObserverVFS(stat=os.stat, listdir=_newest_entries, polling_interval=POLL_INTERVAL_S)
+
+
+def _newest_entries(folder: str | None) -> Iterator[os.DirEntry[str]]:
+    """Folders, and the newest files by name: recordings are named by time."""
+    with os.scandir(folder or ".") as entries:
+        found = sorted(entries, key=lambda each: each.name)
+    files = [each for each in found if each.is_file()]
+    yield from (each for each in found if each.is_dir())
+    yield from files[-_NEWEST_NAMES:]

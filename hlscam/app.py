@@ -1,0 +1,191 @@
+"""The composition root: load, recover, record, serve, stop in order. It reads as a script.
+
+Started in this order, stopped in the reverse: the catalog and the archive; the watch; the books of every camera put in
+order; the recorders; the listening socket. A first SIGINT or SIGTERM stops in order (recordings are closed properly,
+which takes a moment); a second one ends at once, and costs no more than a crash would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from hlscam.adapters.archive import Archive
+from hlscam.adapters.archive_lock import archive_lock
+from hlscam.adapters.catalog.store import Catalog
+from hlscam.adapters.ffmpeg.features import find_ffmpeg
+from hlscam.adapters.watch import ArchiveWatch
+from hlscam.clock import Clock, SystemClock
+from hlscam.domain.camera_state import CameraStatus
+from hlscam.domain.config import Config
+from hlscam.errors import ArchiveError, ConfigError
+from hlscam.server.application import make_application
+from hlscam.server.footage import Footage
+from hlscam.server.page_files import PageFiles
+from hlscam.server.segment_cache import SegmentCache
+from hlscam.server.services import Services
+from hlscam.services.indexer import Indexer
+from hlscam.services.live import LiveStreams
+from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
+
+log = logging.getLogger(__name__)
+
+_LONGEST_DRAIN_S = 3.0
+
+
+class Server:
+    """A running hlscam: where it listens, and the parts that tests and the command line look at."""
+
+    def __init__(self, url: str, services: Services, recorder: Recorder) -> None:
+        self.url = url
+        self.services = services
+        self.recorder = recorder
+
+
+async def serve_until_stopped(config: Config, *, announce: Callable[[Server], None]) -> None:
+    """Run until SIGINT or SIGTERM; `announce` is called when every camera that can be watched can be."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            log.warning("stopped at once: recordings in progress are closed at the next start")
+            raise SystemExit(130)
+        log.info("stopping: recordings are being closed; once more to stop at once")
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    async with running_server(config) as server:
+        announcing = asyncio.create_task(_announce_when_watchable(server, announce))
+        await stopping.wait()
+        announcing.cancel()
+        await asyncio.gather(announcing, return_exceptions=True)
+    log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def running_server(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Server]:
+    """Everything, started; stopped in order at the end. Raises HlscamError when it cannot start."""
+    clock = clock or SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        ffmpeg = await find_ffmpeg(config.ffmpeg.path)
+        root = config.archive.path
+        await asyncio.to_thread(_make_folder, root)
+        await stack.enter_async_context(archive_lock(root))
+        archive = Archive(root)
+        stack.push_async_callback(asyncio.to_thread, archive.close)
+        catalog = await Catalog.open(config.catalog_url)
+        stack.push_async_callback(catalog.close)
+        watch = ArchiveWatch(root, config.archive.observer)
+        await asyncio.to_thread(watch.start)
+        stack.push_async_callback(asyncio.to_thread, watch.close)
+
+        live = LiveStreams(config.hls.live_window_s)
+        indexer = Indexer(
+            archive=archive,
+            catalog=catalog,
+            watch=watch,
+            live=live,
+            clock=clock,
+            segment_duration_s=config.hls.segment_duration_s,
+            live_window_s=config.hls.live_window_s,
+            rescan_interval_s=config.archive.rescan_interval_s,
+        )
+        for camera in sorted({*config.cameras, *await archive.cameras()}):
+            await indexer.recover(camera)
+
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hlscam-")))
+        settings = RecorderSettings(
+            ffmpeg=ffmpeg,
+            recording_s=config.archive.recording_minutes * 60,
+            part_duration_s=config.hls.part_duration_s,
+            scratch=scratch,
+        )
+        recorder = Recorder(
+            {each: CameraRecorder(each, camera, settings, indexer, clock) for each, camera in config.cameras.items()}
+        )
+        services = Services(
+            config=config,
+            archive=archive,
+            catalog=catalog,
+            live=live,
+            footage=Footage(config, archive, catalog, live),
+            cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
+            clock=clock,
+            status=_status_of(recorder),
+            ready=lambda: "",
+        )
+        stack.push_async_callback(services.cache.close)
+        recorder.start()
+        stack.push_async_callback(recorder.stop)
+        url = await stack.enter_async_context(_listening(config, services))
+        yield Server(url, services, recorder)
+
+
+@contextlib.asynccontextmanager
+async def _listening(config: Config, services: Services) -> AsyncIterator[str]:
+    page = await asyncio.to_thread(PageFiles)
+    runner = web.AppRunner(
+        make_application(services, page), access_log=None, shutdown_timeout=_LONGEST_DRAIN_S, handler_cancellation=True
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, config.server.host, config.server.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {config.server.host}:{config.server.port}: {error.strerror}",
+                hint="another program (another hlscam?) may use the port: set server.port or --port",
+            ) from None
+        host, port = runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        yield f"http://{shown}:{port}/"
+    finally:
+        await runner.cleanup()
+
+
+def _status_of(recorder: Recorder) -> Callable[[str], CameraStatus | None]:
+    def status(camera: str) -> CameraStatus | None:
+        known = recorder.cameras.get(camera)
+        return known.status if known else None
+
+    return status
+
+
+async def _announce_when_watchable(server: Server, announce: Callable[[Server], None]) -> None:
+    """Wait for the first segment of every enabled camera, but not for those that fail."""
+    config = server.services.config
+    waits = [_watchable(server, each) for each, camera in config.cameras.items() if camera.enabled]
+    await asyncio.gather(*waits)
+    announce(server)
+
+
+async def _watchable(server: Server, camera: str) -> None:
+    stream = server.services.live.stream(camera)
+    before = stream.newest
+    seen = before.end_media_sequence if before else -1
+    while True:
+        newest = stream.newest
+        status = server.recorder.cameras[camera].status
+        if (newest is not None and newest.end_media_sequence > seen) or status.last_error:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stream.wait_changed(), 0.5)
+
+
+def _make_folder(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(
+            f"the archive folder {root} cannot be made: {error.strerror}", hint="set archive.path"
+        ) from None

@@ -1,0 +1,144 @@
+"""The command line: `hlscam run | check | reindex`. Exit codes: 0 well, 1 something is wrong, 2 bad usage."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from hlscam import __version__
+from hlscam.adapters.config_file import load_config
+from hlscam.app import Server, serve_until_stopped
+from hlscam.demo import prepare_demo
+from hlscam.domain.config import Config
+from hlscam.errors import ConfigError, HlscamError
+from hlscam.logs import set_up_logging
+from hlscam.services.books import check_archive, reindex_archive
+from hlscam.services.progress import Progress
+
+_DEFAULT_CONFIG = Path("hlscam.yaml")
+_EPILOG = """\
+examples:
+  hlscam run --demo                 a test pattern and a looped clip, nothing to configure
+  hlscam run -c hlscam.yaml         record and serve your cameras
+  hlscam run --check-config         say what is wrong with hlscam.yaml, and do nothing
+  hlscam check                      verify the archive: files, catalog, numbers, times
+  hlscam reindex                    make the catalog anew from the recordings alone
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The `hlscam` command."""
+    options = _parser().parse_args(argv)
+    try:
+        code = options.command(options)
+    except HlscamError as error:
+        print(f"hlscam: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        code = 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hlscam",
+        description="Records cameras once and plays them for ever: live and past as one HLS stream.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hlscam {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="record and serve", description="Record every camera and serve the page.")
+    _add_config(run)
+    run.add_argument("--demo", action="store_true", help="run two cameras of our own; needs no configuration")
+    run.add_argument("--demo-folder", type=Path, default=Path("demo"), help="where the demo keeps its clip and archive")
+    run.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, and end")
+    run.add_argument("--port", type=int, help="listen on this port instead of server.port (0: any free one)")
+    run.set_defaults(command=_run)
+    check = commands.add_parser(
+        "check",
+        help="verify the archive",
+        description="Verify every recording against the catalog and the invariants. Ends with 1 when anything is wrong."
+        " May run beside a recording server.",
+    )
+    _add_config(check)
+    check.set_defaults(command=_check)
+    reindex = commands.add_parser(
+        "reindex",
+        help="make the catalog anew from the recordings",
+        description="Rebuild an equal catalog from the files alone. The server must be stopped. Footage is only read;"
+        " a recording that was never closed gets its own box.",
+    )
+    _add_config(reindex)
+    reindex.set_defaults(command=_reindex)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-c", "--config", type=Path, default=_DEFAULT_CONFIG, help="the configuration file (default: hlscam.yaml)"
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = uvloop.run(prepare_demo(options.demo_folder.absolute())) if options.demo else _load(options)
+    if options.check_config:
+        count = len(config.cameras)
+        print(f"{'the demo' if options.demo else options.config}: good, {count} camera{'' if count == 1 else 's'}")
+        return 0
+    if options.port is not None:
+        config = _with_port(config, options.port)
+    set_up_logging(config.log.level, as_json=config.log.format == "json", secrets=config.secrets)
+    uvloop.run(serve_until_stopped(config, announce=_announce))
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = _load(options)
+    set_up_logging("warning", as_json=False, secrets=config.secrets)
+    return _told(check_archive(config, Progress(sys.stderr)))
+
+
+def _reindex(options: argparse.Namespace) -> int:
+    config = _load(options)
+    set_up_logging("info", as_json=False, secrets=config.secrets)
+    return _told(reindex_archive(config, Progress(sys.stderr)))
+
+
+def _told(work: Coroutine[Any, Any, list[str]]) -> int:
+    """Run a command that returns what is wrong; print that."""
+    wrong = asyncio.run(work)
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+def _load(options: argparse.Namespace) -> Config:
+    return load_config(options.config, os.environ)
+
+
+def _with_port(config: Config, port: int) -> Config:
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"--port is 0 to 65535, not {port}")
+    return config.model_copy(update={"server": config.server.model_copy(update={"port": port})})
+
+
+def _announce(server: Server) -> None:
+    """Tell where to look, once there is something to see."""
+    print(f"\n  hlscam is ready: open {server.url}\n", flush=True)
+    for camera_id in server.services.config.cameras:
+        print(f"  VLC: {server.url}hls/{camera_id}/index.m3u8", flush=True)
+    print("\n  Ctrl-C stops it; recordings are kept.\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""A recording's facts as its own `uuid` box holds them: a JSON object and the packed segment table.
+
+Everything a catalog row says is either in the box, in the init section or the file's length, so a lost catalog comes
+back equal. Not in the box: `size_bytes` (the box is part of it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from hlscam.domain.recording import EndReason, MediaFacts, Recording
+from hlscam.domain.segment_table import SegmentTable
+from hlscam.isobmff.recording_box import JsonValue
+
+_ELSEWHERE = frozenset({"segments", "size_bytes"})
+_FLOATS = frozenset({"frame_rate"})
+
+
+def to_box(recording: Recording) -> tuple[dict[str, JsonValue], bytes]:
+    """(facts, table) of a closed recording."""
+    facts = {name: value for name, value in asdict(recording).items() if name not in _ELSEWHERE}
+    return {**facts, "end_reason": str(recording.end_reason)}, recording.segments.pack()
+
+
+def from_box(facts: Mapping[str, Any], table: bytes, *, size_bytes: int) -> Recording:
+    """The recording that `to_box` wrote. Raises ValueError when the facts are not whole or not of their types."""
+    values = dict(facts)
+    try:
+        media = _typed(MediaFacts, values.pop("media"))
+        reason = EndReason(values.pop("end_reason"))
+        known = _typed(Recording, values | {"size_bytes": size_bytes}, left_out={"media", "end_reason", "segments"})
+        return Recording(**known, media=MediaFacts(**media), segments=SegmentTable.unpack(table), end_reason=reason)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the recording's own box is not whole: {error}") from None
+
+
+def _typed(kind: type, values: Any, left_out: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:
+    """The values of a dataclass's fields, each of its declared simple type; unknown ones are left out."""
+    types: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}
+    typed: dict[str, Any] = {}
+    for each in fields(kind):
+        if each.name in left_out:
+            continue
+        value = values[each.name]
+        wanted = types[str(each.type)]
+        if not isinstance(value, wanted) or (bool not in wanted and isinstance(value, bool)):
+            raise TypeError(f"{each.name} is {value!r}")
+        typed[each.name] = float(value) if each.name in _FLOATS else value
+    return typed

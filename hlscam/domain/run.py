@@ -1,0 +1,82 @@
+"""A run: one ffmpeg process, one decode timeline, one pair of counters.
+
+`RunIdentity` is fixed before the process starts. ffmpeg is told to write it as the `comment` of every recording, so
+it stands in the first kilobyte of the file from its first moment: a recording that was never closed still says which
+camera and run it belongs to and where the run's numbers began, and a lost catalog can be made again.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_MARK = "hlscam"
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunIdentity:
+    """Who writes, and where its counters begin.
+
+    `target_duration_s` is None in a camera's very first run, which measures it, for ever: a camera whose
+    `segment_duration_s` is set higher later goes on with segments of the duration that its players know.
+    `not_before_wall_us` is where the run before ended: wall time never overlaps.
+    """
+
+    camera: str
+    run: str
+    media_sequence: int
+    discontinuity_sequence: int
+    segment_duration_s: float
+    target_duration_s: int | None
+    not_before_wall_us: int
+
+    def to_comment(self) -> str:
+        """The identity as the text of the MP4 `comment` (©cmt) metadata item."""
+        return json.dumps({_MARK: _VERSION, **asdict(self)}, separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_comment(cls, comment: str) -> RunIdentity | None:
+        """The identity that a recording's comment carries, or None when it is not one of ours."""
+        try:
+            facts = json.loads(comment)
+        except ValueError:
+            return None
+        if not isinstance(facts, dict) or facts.pop(_MARK, None) != _VERSION:
+            return None
+        return _checked(facts)
+
+
+def _checked(facts: dict[str, Any]) -> RunIdentity | None:
+    try:
+        identity = RunIdentity(**facts)
+    except TypeError:
+        return None
+    texts = (identity.camera, identity.run)
+    numbers = (identity.media_sequence, identity.discontinuity_sequence, identity.not_before_wall_us)
+    target_s, wanted_s = identity.target_duration_s, identity.segment_duration_s
+    sound = (
+        all(type(text) is str and text for text in texts)
+        and all(type(number) is int and number >= 0 for number in numbers)
+        and (target_s is None or (type(target_s) is int and target_s > 0))
+        and type(wanted_s) in (int, float)
+        and wanted_s > 0
+    )
+    return identity if sound else None
+
+
+def recording_name_pattern(run: str) -> str:
+    """The strftime pattern that ffmpeg names recordings by: UTC of the first packet, then the run.
+
+    The run's own suffix keeps two processes, or a host clock that steps back, from ever naming a file twice.
+    """
+    return f"%Y%m%dT%H%M%SZ-{run}.mp4"
+
+
+def run_of_name(name: str) -> str | None:
+    """The run that a recording's file name tells, or None when it is not a recording's name."""
+    stem, dot, ending = name.rpartition(".")
+    start, dash, run = stem.partition("-")
+    well_formed = dot and dash and ending == "mp4" and len(start) == 16 and start[8] == "T" and start.endswith("Z")
+    return run if well_formed and run.isalnum() else None

@@ -1,0 +1,106 @@
+"""Media playlists: the hot path, so rendered by our own code.
+
+A playlist here is a list of *blocks*. A block is a row of consecutive segments of one recording: one init section, one
+clock, numbers that count up. A day is 43,200 segments but only 144 blocks, and the text of a block whose
+recording is closed never changes, so it can be kept (`render_block` is pure) and a day is joined, not rendered.
+
+Segments are URLs of their own, named by their media_sequence; the init section's URL names its content.
+EXT-X-PROGRAM-DATE-TIME stands wherever adding up EXTINF would be a millisecond off or more: at the start of each block,
+and again as often as the block's clock is slewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from hlscam.units import US_PER_S, format_rfc3339
+
+VERSION = 7
+"""EXT-X-VERSION: 6 for EXT-X-MAP in a playlist with whole segments, 7 for fMP4 as players read it."""
+
+_BILLION = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentBlock:
+    """Consecutive segments that share an init section and a clock.
+
+    `start_wall_us` is UTC of the first sample of the *recording*, from which the block lists the segments
+    [first, end) of `durations_ticks`; the first listed one has number `media_sequence`. `discontinuity` is
+    said before the first listed segment.
+    """
+
+    media_sequence: int
+    durations_ticks: Sequence[int]
+    first: int
+    end: int
+    timescale: int
+    start_wall_us: int
+    slew_ppb: int
+    map_uri: str
+    discontinuity: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaPlaylist:
+    """A media playlist: the header's facts, and the blocks already rendered.
+
+    `ended` adds EXT-X-ENDLIST (nothing will ever follow); `from_start` asks players to begin at the first segment
+    of a playlist that still grows (EXT-X-START, 4.4.2.2), which they would else join at its live edge.
+    """
+
+    target_duration_s: int
+    media_sequence: int
+    discontinuity_sequence: int
+    independent: bool
+    blocks: Sequence[str]
+    ended: bool = False
+    from_start: bool = False
+
+    def render(self) -> str:
+        """The text, as RFC 8216bis 4.4 orders it."""
+        head = [
+            "#EXTM3U",
+            f"#EXT-X-VERSION:{VERSION}",
+            f"#EXT-X-TARGETDURATION:{self.target_duration_s}",
+            f"#EXT-X-MEDIA-SEQUENCE:{self.media_sequence}",
+        ]
+        if self.discontinuity_sequence:
+            head.append(f"#EXT-X-DISCONTINUITY-SEQUENCE:{self.discontinuity_sequence}")
+        if self.ended:
+            head.append("#EXT-X-PLAYLIST-TYPE:VOD")
+        if self.independent:
+            head.append("#EXT-X-INDEPENDENT-SEGMENTS")
+        if self.from_start:
+            head.append("#EXT-X-START:TIME-OFFSET=0,PRECISE=YES")
+        tail = ["#EXT-X-ENDLIST\n"] if self.ended else []
+        return "".join(["\n".join(head), "\n", *self.blocks, *tail])
+
+
+def render_block(block: SegmentBlock, *, previous_map_uri: str = "") -> str:
+    """The block's lines. EXT-X-MAP is left out when it is the one that already holds (`previous_map_uri`)."""
+    lines: list[str] = []
+    if block.discontinuity:
+        lines.append("#EXT-X-DISCONTINUITY\n")
+    if block.map_uri != previous_map_uri:
+        lines.append(f'#EXT-X-MAP:URI="{block.map_uri}"\n')
+    texts: dict[int, str] = {}
+    elapsed_ticks = sum(islice(block.durations_ticks, block.first))
+    dated_ticks, dated_us = -1, 0
+    number = block.media_sequence
+    per_tick = US_PER_S * (_BILLION + block.slew_ppb)
+    for duration_ticks in islice(block.durations_ticks, block.first, block.end):
+        wall_us = block.start_wall_us + elapsed_ticks * per_tick // (block.timescale * _BILLION)
+        added_up_us = dated_us + (elapsed_ticks - dated_ticks) * US_PER_S // block.timescale
+        if dated_ticks < 0 or abs(wall_us - added_up_us) >= 1000:
+            lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{format_rfc3339(wall_us)}\n")
+            dated_ticks, dated_us = elapsed_ticks, wall_us
+        text = texts.get(duration_ticks)
+        if text is None:
+            text = texts[duration_ticks] = f"#EXTINF:{duration_ticks / block.timescale:.6f},\n"
+        lines.append(f"{text}{number}.m4s\n")
+        elapsed_ticks += duration_ticks
+        number += 1
+    return "".join(lines)

@@ -1,0 +1,41 @@
+"""The aiohttp application: routes, middlewares, headers. Nothing is decided here but what goes where."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hlscam.server import api, media, playlists
+from hlscam.server.cors import Cors, answer_options
+from hlscam.server.page_files import PageFiles
+from hlscam.server.problems import problems
+from hlscam.server.services import SERVICES, Services
+
+_API = "/api/v1"
+_CAMERA = r"/{camera:[a-z0-9][a-z0-9_-]*}"
+
+
+def make_application(services: Services, page: PageFiles) -> web.Application:
+    """The whole of HTTP for a set of services."""
+    application = web.Application(middlewares=[answer_options, problems])
+    application[SERVICES] = services
+    application.on_response_prepare.append(Cors(services.config.server.cors_origins).add_headers)
+    application.add_routes(
+        [
+            web.get(f"/hls{_CAMERA}/index.m3u8", playlists.multivariant),
+            web.get(f"/hls{_CAMERA}/live.m3u8", playlists.live),
+            web.get(f"/hls{_CAMERA}/timeline.m3u8", playlists.timeline),
+            web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.m4s", media.segment),
+            web.get(f"/hls{_CAMERA}" + "/init-{hash}.mp4", media.init_section),
+            web.get(f"/recordings{_CAMERA}" + "/{name}.mp4", media.whole_recording),
+            web.get(f"{_API}/cameras", api.cameras),
+            web.get(f"{_API}/cameras{_CAMERA}", api.camera),
+            web.get(f"{_API}/cameras{_CAMERA}/recordings", api.recordings),
+            web.get(f"{_API}/cameras{_CAMERA}/recordings/at", api.recording_at),
+            web.get(f"{_API}/cameras{_CAMERA}/timeline", api.timeline),
+            web.get(f"{_API}/status", api.status),
+            web.get("/healthz", api.healthz),
+            web.get("/readyz", api.readyz),
+            web.get("/{path:.*}", page.serve),
+        ]
+    )
+    return application

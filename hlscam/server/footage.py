@@ -1,0 +1,137 @@
+"""Footage as servers see it: the catalog's rows and the live edge as one row, and the way from a number to bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from hlscam.adapters.archive import Archive
+from hlscam.adapters.catalog.store import Catalog
+from hlscam.domain.config import Config
+from hlscam.domain.recording import Recording
+from hlscam.errors import Gone, NotFound
+from hlscam.services.live import LiveStreams
+
+_RECORDINGS_KEPT = 64
+_INIT_SECTIONS_KEPT = 256
+
+
+class Footage:
+    """Answers "which recordings" and "which bytes". Keeps a few closed recordings and init sections at hand."""
+
+    def __init__(self, config: Config, archive: Archive, catalog: Catalog, live: LiveStreams) -> None:
+        self._config = config
+        self._archive = archive
+        self._catalog = catalog
+        self._live = live
+        self._closed: OrderedDict[tuple[str, str], Recording] = OrderedDict()
+        self._inits: OrderedDict[str, bytes] = OrderedDict()
+
+    async def cameras(self) -> list[str]:
+        """Configured cameras in their order, then those of which only footage is left."""
+        configured = list(self._config.cameras)
+        return [*configured, *(each for each in await self._catalog.cameras() if each not in self._config.cameras)]
+
+    async def check_camera(self, camera: str) -> None:
+        """Raises NotFound for a camera that is neither configured nor in the archive."""
+        if camera not in self._config.cameras and camera not in await self._catalog.cameras():
+            raise NotFound(f"there is no camera {camera!r}", hint="GET /api/v1/cameras lists them")
+
+    async def recordings(
+        self,
+        camera: str,
+        *,
+        from_wall_us: int | None = None,
+        to_wall_us: int | None = None,
+        after_media_sequence: int | None = None,
+        limit: int | None = None,
+    ) -> list[Recording]:
+        """The recordings that overlap [from, to), in order, the one in progress as far as it is now."""
+        rows = await self._catalog.recordings(
+            camera,
+            from_wall_us=from_wall_us,
+            to_wall_us=to_wall_us,
+            after_media_sequence=after_media_sequence,
+            limit=limit,
+        )
+        found = self._live.stream(camera).newer_than_catalog(rows)
+        newest = found[-1] if found else None
+        if newest is not None and not _overlaps(newest, from_wall_us, to_wall_us, after_media_sequence):
+            found.pop()
+        return found[:limit]
+
+    async def locate(self, camera: str, media_sequence: int) -> tuple[Recording, int]:
+        """The recording that holds a segment, and the segment's index in it.
+
+        Raises Gone for a number that retention removed, NotFound for one that never was.
+        """
+        at_hand = [*self._live.stream(camera).recordings, *self._closed.values()]
+        for recording in at_hand:
+            if recording.camera == camera and _holds(recording, media_sequence):
+                return recording, media_sequence - recording.first_media_sequence
+        found = await self._catalog.recording_at_sequence(camera, media_sequence)
+        if found is None or found.is_open:
+            await self._refuse(camera, media_sequence)
+            raise AssertionError
+        self._closed[camera, found.name] = found
+        while len(self._closed) > _RECORDINGS_KEPT:
+            self._closed.popitem(last=False)
+        return found, media_sequence - found.first_media_sequence
+
+    async def segment(self, recording: Recording, index: int) -> bytes:
+        """A segment's bytes. The first after a discontinuity has its init section in front: VLC loads no second map."""
+        sizes = recording.segments.sizes_bytes
+        offset = recording.first_offset + sum(sizes[:index])
+        data = await self._archive.read(recording.camera, recording.name, offset, sizes[index])
+        if index == 0 and recording.starts_run:
+            return await self.init_section(recording.init_hash) + data
+        return data
+
+    async def init_section(self, init_hash: str) -> bytes:
+        """An init section by its hash. Raises NotFound."""
+        known = self._inits.get(init_hash)
+        if known is not None:
+            return known
+        data = await self._catalog.init_section(init_hash)
+        if data is None:
+            raise NotFound(f"there is no init section {init_hash!r}")
+        self._inits[init_hash] = data
+        while len(self._inits) > _INIT_SECTIONS_KEPT:
+            self._inits.popitem(last=False)
+        return data
+
+    async def recording(self, camera: str, name: str) -> Recording:
+        """A recording by its file name. Raises Gone or NotFound."""
+        for each in self._live.stream(camera).recordings:
+            if each.name == name:
+                return each
+        found = await self._catalog.recording(camera, name)
+        if found is not None:
+            return found
+        oldest = await self._catalog.oldest(camera)
+        if oldest is not None and name < oldest.name and _was_trimmed(oldest):
+            raise Gone(f"recording {name!r} was removed by retention")
+        raise NotFound(f"camera {camera!r} has no recording {name!r}")
+
+    async def _refuse(self, camera: str, media_sequence: int) -> None:
+        await self.check_camera(camera)
+        oldest = await self._catalog.oldest(camera)
+        if oldest is not None and media_sequence < oldest.first_media_sequence and _was_trimmed(oldest):
+            raise Gone(f"segment {media_sequence} of camera {camera!r} was removed by retention")
+        raise NotFound(f"camera {camera!r} has no segment {media_sequence}")
+
+
+def _holds(recording: Recording, media_sequence: int) -> bool:
+    return recording.first_media_sequence <= media_sequence < recording.end_media_sequence
+
+
+def _was_trimmed(oldest: Recording) -> bool:
+    """Whether something older than the oldest recording has been: a camera's very first run follows nothing."""
+    return not (oldest.starts_run and oldest.discontinuity_sequence == 0)
+
+
+def _overlaps(recording: Recording, from_us: int | None, to_us: int | None, after: int | None) -> bool:
+    return (
+        (from_us is None or recording.end_wall_us > from_us)
+        and (to_us is None or recording.start_wall_us < to_us)
+        and (after is None or recording.first_media_sequence > after)
+    )

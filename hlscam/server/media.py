@@ -1,0 +1,109 @@
+"""Media: segments, init sections and whole recordings.
+
+A segment is a byte range of a recording for ever, so its URL is immutable. What a URL says is a camera id and a
+number, or a name to be looked up in the catalog: it never becomes part of a path.
+"""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import ETag, hdrs, web
+
+from hlscam.domain.recording import Recording
+from hlscam.errors import ArchiveError, NotFound
+from hlscam.server.byte_ranges import ByteRange, parse_range
+from hlscam.server.problems import problem
+from hlscam.server.responses import IMMUTABLE, not_modified
+from hlscam.server.services import SERVICES, Services
+
+MP4 = "video/mp4"
+_CHUNK_BYTES = 512 * 1024
+_INIT_HASH = re.compile(r"[0-9a-f]{16}")
+
+
+async def segment(request: web.Request) -> web.Response:
+    """`/hls/{camera}/{media_sequence}.m4s`."""
+    services, camera = request.app[SERVICES], request.match_info["camera"]
+    text = request.match_info["media_sequence"]
+    if len(text) > 18:
+        raise NotFound(f"camera {camera!r} has no segment {text}")
+    media_sequence = int(text)
+    recording, index = await services.footage.locate(camera, media_sequence)
+    etag = f"{recording.run}-{media_sequence}"
+    response = not_modified(request, etag)
+    if response is None:
+        key = (camera, recording.name, index)
+        data = await services.cache.get(key, lambda: services.footage.segment(recording, index))
+        response = web.Response(body=data, content_type=MP4)
+    response.etag = ETag(etag)
+    response.headers[hdrs.CACHE_CONTROL] = IMMUTABLE
+    return response
+
+
+async def init_section(request: web.Request) -> web.Response:
+    """`/hls/{camera}/init-{hash}.mp4`."""
+    services, init_hash = request.app[SERVICES], request.match_info["hash"]
+    if not _INIT_HASH.fullmatch(init_hash):
+        raise NotFound(f"there is no init section {init_hash!r}")
+    response = not_modified(request, init_hash) or web.Response(
+        body=await services.footage.init_section(init_hash), content_type=MP4
+    )
+    response.etag = ETag(init_hash)
+    response.headers[hdrs.CACHE_CONTROL] = IMMUTABLE
+    return response
+
+
+async def whole_recording(request: web.Request) -> web.StreamResponse:
+    """`/recordings/{camera}/{name}.mp4` with Range; the one in progress up to its last whole segment."""
+    services, camera = request.app[SERVICES], request.match_info["camera"]
+    recording = await services.footage.recording(camera, request.match_info["name"] + ".mp4")
+    etag = f"{recording.run}-{recording.size_bytes}"
+    response = not_modified(request, etag)
+    if response is not None:
+        response.etag = ETag(etag)
+        return response
+    condition = request.headers.get(hdrs.IF_RANGE)
+    header = request.headers.get(hdrs.RANGE) if condition in (None, f'"{etag}"') else None
+    wanted = parse_range(header, recording.size_bytes)
+    if wanted is None:
+        detail = f"the recording has {recording.size_bytes} bytes"
+        return problem(416, detail, {hdrs.CONTENT_RANGE: f"bytes */{recording.size_bytes}"})
+    return await _send(request, services, recording, wanted, etag)
+
+
+async def _send(
+    request: web.Request, services: Services, recording: Recording, wanted: ByteRange, etag: str
+) -> web.StreamResponse:
+    """Stream a byte range of a recording, read off the loop piece by piece as fast as the client takes it."""
+    response = web.StreamResponse(status=200 if wanted.is_whole else 206)
+    response.content_type = MP4
+    response.content_length = wanted.end - wanted.start
+    response.etag = ETag(etag)
+    response.headers[hdrs.ACCEPT_RANGES] = "bytes"
+    response.headers[hdrs.CACHE_CONTROL] = "no-cache" if recording.is_open else "public, max-age=3600"
+    response.headers[hdrs.CONTENT_DISPOSITION] = f'inline; filename="{recording.camera}-{recording.name}"'
+    if not wanted.is_whole:
+        response.headers[hdrs.CONTENT_RANGE] = wanted.content_range
+    first = await _piece(services, recording, wanted.start, wanted.end)
+    await response.prepare(request)
+    if request.method == hdrs.METH_HEAD:
+        return response
+    at = wanted.start
+    while first:
+        await response.write(first)
+        at += len(first)
+        try:
+            first = await _piece(services, recording, at, wanted.end)
+        except ArchiveError:
+            response.force_close()  # the promised length cannot be kept: let the client see it
+            raise
+    await response.write_eof()
+    return response
+
+
+async def _piece(services: Services, recording: Recording, start: int, end: int) -> bytes:
+    length = min(_CHUNK_BYTES, end - start)
+    if length <= 0:
+        return b""
+    return await services.archive.read(recording.camera, recording.name, start, length)

@@ -1,0 +1,73 @@
+"""What URLs may ask: names, numbers, times, ranges and pages, checked in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hlscam.errors import InvalidRequest
+from hlscam.units import US_PER_S, parse_time
+
+LARGEST_PAGE = 1000
+_DEFAULT_PAGE = 100
+_FUTURE_ALLOWED_US = 60 * US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """[from, to) in wall microseconds; None is open."""
+
+    from_wall_us: int | None
+    to_wall_us: int | None
+
+
+def time_range(request: web.Request) -> TimeRange:
+    """`?from=&to=`. Raises InvalidRequest for a bad time or an empty range."""
+    from_wall_us, to_wall_us = (_time(request, name) for name in ("from", "to"))
+    if from_wall_us is not None and to_wall_us is not None and from_wall_us >= to_wall_us:
+        raise InvalidRequest("the range is empty: `from` must lie before `to`")
+    return TimeRange(from_wall_us, to_wall_us)
+
+
+def not_in_future(wall_us: int, now_wall_us: int) -> int:
+    """`wall_us`, unless it lies further ahead than clocks differ. Raises InvalidRequest."""
+    if wall_us > now_wall_us + _FUTURE_ALLOWED_US:
+        raise InvalidRequest("this time lies in the future")
+    return wall_us
+
+
+def required_time(request: web.Request, name: str) -> int:
+    """A time that must be given. Raises InvalidRequest."""
+    wall_us = _time(request, name)
+    if wall_us is None:
+        raise InvalidRequest(f"`{name}` is missing", hint=f"add ?{name}=2026-11-22T22:10:00Z or Unix seconds")
+    return wall_us
+
+
+def page_size(request: web.Request) -> int:
+    """`?limit=`. Raises InvalidRequest."""
+    text = request.query.get("limit", str(_DEFAULT_PAGE))
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= LARGEST_PAGE:
+        raise InvalidRequest(f"`limit` is 1 to {LARGEST_PAGE}, not {text!r}")
+    return int(text)
+
+
+def cursor(request: web.Request) -> int | None:
+    """`?cursor=` as `next` of the page before gave it. Raises InvalidRequest."""
+    text = request.query.get("cursor")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise InvalidRequest("`cursor` is what `next` of the page before said")
+    return int(text)
+
+
+def _time(request: web.Request, name: str) -> int | None:
+    text = request.query.get(name)
+    if text is None:
+        return None
+    try:
+        return parse_time(text)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"`{name}`: {error.message}", hint=error.hint) from None

@@ -1,0 +1,33 @@
+"""Response headers that more than one handler needs: caching, validators, and text that is worth compressing."""
+
+from __future__ import annotations
+
+import hashlib
+
+from aiohttp import ETag, web
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+_COMPRESS_FROM_BYTES = 1024
+
+
+def text_response(request: web.Request, text: str, *, content_type: str, max_age_s: int) -> web.Response:
+    """Text with a validator, gzipped for whoever takes it; 304 when the client has it already."""
+    body = text.encode()
+    etag = hashlib.sha256(body).hexdigest()[:20]
+    response = not_modified(request, etag)
+    if response is None:
+        response = web.Response(body=body, content_type=content_type)
+        response.headers["Vary"] = "Accept-Encoding"
+        if len(body) >= _COMPRESS_FROM_BYTES and "gzip" in request.headers.get("Accept-Encoding", ""):
+            response.enable_compression(web.ContentCoding.gzip)
+    response.etag = ETag(etag, is_weak=True)
+    response.headers["Cache-Control"] = f"public, max-age={max_age_s}"
+    return response
+
+
+def not_modified(request: web.Request, etag: str) -> web.Response | None:
+    """304 when If-None-Match names `etag`, compared weakly (RFC 9110 13.1.2)."""
+    given = request.if_none_match
+    if given and any(each.value in (etag, "*") for each in given):
+        return web.Response(status=304)
+    return None

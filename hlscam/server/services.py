@@ -1,0 +1,35 @@
+"""What the handlers share, found by one `AppKey`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from hlscam.adapters.archive import Archive
+from hlscam.adapters.catalog.store import Catalog
+from hlscam.clock import Clock
+from hlscam.domain.camera_state import CameraStatus
+from hlscam.domain.config import Config
+from hlscam.server.footage import Footage
+from hlscam.server.segment_cache import SegmentCache
+from hlscam.services.live import LiveStreams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts of a running server. `status` tells a camera's state, `ready` what is not up yet ("" for nothing)."""
+
+    config: Config
+    archive: Archive
+    catalog: Catalog
+    live: LiveStreams
+    footage: Footage
+    cache: SegmentCache
+    clock: Clock
+    status: Callable[[str], CameraStatus | None]
+    ready: Callable[[], str]
+
+
+SERVICES = web.AppKey("services", Services)

@@ -1,0 +1,168 @@
+"""Takes finished recordings into the archive's books: box, then row, then live edge, in that order.
+
+The box goes first, so that a row never says `closed` of a file that cannot speak for itself. The same code closes a
+recording that ffmpeg has just ended, takes in one that a crash left behind, and reads back one that is already
+sealed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+
+from hlscam.adapters.archive import Archive, RecordingFile, Written
+from hlscam.domain.recording import EndReason, Recording
+from hlscam.domain.recording_facts import from_box, to_box
+from hlscam.domain.recording_index import RunIndex, WallStart
+from hlscam.domain.run import RunIdentity
+from hlscam.errors import MediaError
+from hlscam.isobmff.fragment import Fragment
+from hlscam.isobmff.init_section import InitSection
+from hlscam.isobmff.reader import Event, RecordingBox
+from hlscam.isobmff.recording_box import encode_recording_box
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A closed recording and the init section its segments need."""
+
+    recording: Recording
+    init: InitSection
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """All that a file holds. `whole_bytes` is where its last whole box ends; `damage` says why reading stopped."""
+
+    init: InitSection | None
+    fragments: list[Fragment]
+    box: RecordingBox | None
+    whole_bytes: int
+    size_bytes: int
+    last_write_wall_us: int
+    damage: MediaError | None
+
+
+def scan_file(file: RecordingFile) -> Scan:
+    """Read a whole recording. Blocks; never raises for bad bytes, it tells them."""
+    events: list[Event] = []
+    damage: MediaError | None = None
+    written: Written | None = None
+    try:
+        written = file.read_new()
+        events = written.events
+        file.read_new()  # a refusal is told once the events before it were
+    except MediaError as error:
+        damage = error
+    return Scan(
+        init=file.reader.init,
+        fragments=[each for each in events if isinstance(each, Fragment)],
+        box=next((each for each in events if isinstance(each, RecordingBox)), None),
+        whole_bytes=file.whole_bytes,
+        size_bytes=written.size_bytes if written else 0,
+        last_write_wall_us=written.last_write_wall_us if written else 0,
+        damage=damage,
+    )
+
+
+async def scan(archive: Archive, camera: str, name: str) -> Scan:
+    """Read a whole recording of the archive. Raises FileNotFoundError."""
+    file = await archive.follow(camera, name)
+    try:
+        return await archive.run(lambda: scan_file(file))
+    finally:
+        file.close()
+
+
+async def read_sealed(archive: Archive, camera: str, name: str) -> Kept | None:
+    """A closed recording, told by its own box alone; None when it has none that can be believed."""
+
+    def work() -> tuple[tuple[InitSection, RecordingBox] | None, int]:
+        try:
+            return file.read_sealed(), file.path.stat().st_size
+        except MediaError:
+            return None, 0
+
+    file = await archive.follow(camera, name)
+    try:
+        found, size_bytes = await archive.run(work)
+    finally:
+        file.close()
+    if found is None:
+        return None
+    init, box = found
+    recording = _read_box(camera, name, box, size_bytes)
+    return Kept(recording, init) if recording is not None and recording.init_hash == init.hash else None
+
+
+async def seal(archive: Archive, recording: Recording, *, whole_bytes: int) -> Recording:
+    """Give a finished recording its own box. Returns it with its final size."""
+    box = encode_recording_box(*to_box(recording))
+    sealing = archive.seal(recording.camera, recording.name, whole_bytes=whole_bytes, box=box)
+    return replace(recording, size_bytes=await asyncio.shield(sealing))
+
+
+async def take_in(
+    archive: Archive, camera: str, name: str, *, before: Recording | None, row: Recording | None
+) -> Kept | None:
+    """Bring a recording that nobody follows into the books, sealing it if it never was.
+
+    `before` is the recording before it in its run, if one is known; `row` is what the catalog said of it while it was
+    open, if anything: its numbers and times stand, because players have seen them. Returns None, with the
+    reason in the log, for a file that is not a recording of ours; such a file is left as it is.
+    """
+    found = await scan(archive, camera, name)
+    if found.init is None or not found.fragments:
+        why = found.damage.message if found.damage else "it holds no whole fragment"
+        log.warning("%s/%s is left alone: %s", camera, name, why)
+        return None
+    sealed = _read_box(camera, name, found.box, found.size_bytes) if found.box else None
+    if sealed is not None:
+        return Kept(sealed, found.init)
+    identity = RunIdentity.from_comment(found.init.comment)
+    if identity is None or identity.camera != camera:
+        log.warning("%s/%s is left alone: hlscam did not write it for this camera", camera, name)
+        return None
+    recording = _reckon(identity, name, found, before, row)
+    whole_bytes = found.whole_bytes if found.box is None else found.box.offset
+    log.info("%s/%s was never closed: kept %d segments", camera, name, len(recording.segments))
+    return Kept(await seal(archive, recording, whole_bytes=whole_bytes), found.init)
+
+
+def _read_box(camera: str, name: str, box: RecordingBox, size_bytes: int) -> Recording | None:
+    try:
+        recording = from_box(*box.decode(), size_bytes=size_bytes)
+    except (MediaError, ValueError) as error:
+        log.warning("%s/%s: its own box is damaged and is written again: %s", camera, name, error)
+        return None
+    return recording if (recording.camera, recording.name) == (camera, name) else None
+
+
+def _reckon(
+    identity: RunIdentity, name: str, found: Scan, before: Recording | None, row: Recording | None
+) -> Recording:
+    assert found.init is not None
+    run = RunIndex(identity)
+    if before:
+        run.resume_after(before)
+    wall_start = WallStart(row.start_wall_us, row.slew_ppb) if row else None
+    if before is None and wall_start is None:
+        last = found.fragments[-1]
+        timescale = found.init.video.timescale
+        run.clock.observe(last.end_decode_ticks * 1_000_000 // timescale, found.last_write_wall_us)
+    index = run.open_recording(name, found.init, wall_start=wall_start)
+    for fragment in found.fragments:
+        index.add(fragment, arrival_wall_us=None)
+    final = index.finish(EndReason.CRASHED, size_bytes=found.size_bytes, last_write_wall_us=found.last_write_wall_us)
+    assert final is not None
+    if row is None:
+        return final
+    return replace(
+        final,
+        first_media_sequence=row.first_media_sequence,
+        discontinuity_sequence=row.discontinuity_sequence,
+        starts_run=row.starts_run,
+    )

@@ -1,0 +1,97 @@
+"""The live edge of every camera, kept in memory: what the live playlist lists now.
+
+The indexer publishes, servers read. A stream holds the newest recordings, enough for the live window; the last of
+them may be open, and then it is newer here than in the catalog. Past and live are one row: `newer_than_catalog` puts
+the two together for any range.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from hlscam.domain.recording import Recording
+from hlscam.domain.timeline import Span, last_spans
+
+FEWEST_SEGMENTS = 6
+"""A live window has at least so many segments, however long they are (RFC 8216bis 6.2.2 asks for three durations)."""
+
+
+class LiveStream:
+    """One camera's newest recordings, in order. `version` grows with every change."""
+
+    def __init__(self, camera: str, window_s: float) -> None:
+        self.camera = camera
+        self.version = 0
+        self._window_s = window_s
+        self._recordings: list[Recording] = []
+        self._changed = asyncio.Event()
+
+    @property
+    def recordings(self) -> Sequence[Recording]:
+        return self._recordings
+
+    @property
+    def newest(self) -> Recording | None:
+        return self._recordings[-1] if self._recordings else None
+
+    def load(self, recordings: Sequence[Recording]) -> None:
+        """Begin with what the catalog knows."""
+        self._recordings = list(recordings)
+        self._tell()
+
+    def publish(self, recording: Recording) -> None:
+        """A recording is new, or has new segments, or is closed."""
+        if self._recordings and self._recordings[-1].name == recording.name:
+            self._recordings[-1] = recording
+        else:
+            self._recordings.append(recording)
+            spans = last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
+            while len(self._recordings) > 2 and self._recordings[0].name != spans[0].recording.name:
+                self._recordings.pop(0)
+        self._tell()
+
+    def withdraw(self, name: str) -> None:
+        """A recording is no longer there."""
+        self._recordings = [each for each in self._recordings if each.name != name]
+        self._tell()
+
+    def window(self) -> list[Span]:
+        """The segments of the live playlist, oldest first; empty before the first."""
+        return last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
+
+    def newer_than_catalog(self, rows: Sequence[Recording]) -> list[Recording]:
+        """`rows` from the catalog, with what is known better or only here put in its place.
+
+        Only the newest recording can be ahead of its row, and only at the end of what the catalog gave: callers
+        ask for a range, and a newest recording outside it is taken out by `spans_between`.
+        """
+        newest = self.newest
+        if newest is None:
+            return list(rows)
+        older = [
+            row for row in rows if row.name != newest.name and row.first_media_sequence < newest.first_media_sequence
+        ]
+        return [*older, newest]
+
+    async def wait_changed(self) -> None:
+        """Until the next change."""
+        await self._changed.wait()
+
+    def _tell(self) -> None:
+        self.version += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+
+class LiveStreams:
+    """Every camera's live edge."""
+
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        self._streams: dict[str, LiveStream] = {}
+
+    def stream(self, camera: str) -> LiveStream:
+        if camera not in self._streams:
+            self._streams[camera] = LiveStream(camera, self._window_s)
+        return self._streams[camera]

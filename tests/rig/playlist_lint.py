@@ -1,0 +1,51 @@
+"""The strictest playlist linter that runs here: npm's hls-parser in strict mode, asked through `lint.mjs`.
+
+    playlist = await lint(text)          # raises AssertionError in the linter's words
+    playlist["segments"][0]["programDateTime"]
+
+The keys are those that `lint.mjs` writes: `type` is "media" or "multivariant"; durations are in seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from asyncio.subprocess import PIPE
+from collections.abc import Sequence
+from typing import Any
+
+from tests.rig.node import node_path
+from tests.rig.paths import RIG
+
+_TIMEOUT_S = 60
+_WORDS_SHOWN = 600
+
+
+async def lint(text: str) -> dict[str, Any]:
+    """What the linter read in a playlist. Raises AssertionError with its words when it refuses it."""
+    return (await lint_all([text]))[0]
+
+
+async def lint_all(texts: Sequence[str]) -> list[dict[str, Any]]:
+    """`lint` for many playlists in one go; the first that is refused raises."""
+    assert (RIG / "node_modules/hls-parser").is_dir(), "hls-parser is not there: run tests/rig/prepare.sh"
+    process = await asyncio.create_subprocess_exec(
+        node_path(), RIG / "lint.mjs", stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=RIG
+    )
+    asked = "".join(json.dumps(text) + "\n" for text in texts).encode()
+    try:
+        out, err = await asyncio.wait_for(process.communicate(asked), _TIMEOUT_S)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert process.returncode == 0, f"lint.mjs failed: {err.decode()}"
+    assert len(answers) == len(texts), f"lint.mjs answered {len(answers)} of {len(texts)} playlists"
+    return [_accepted(answer, text) for answer, text in zip(answers, texts, strict=True)]
+
+
+def _accepted(answer: dict[str, Any], text: str) -> dict[str, Any]:
+    assert "error" not in answer, f"hls-parser refuses it: {answer['error']}; it begins\n{text[:_WORDS_SHOWN]}"
+    playlist: dict[str, Any] = answer["playlist"]
+    return playlist

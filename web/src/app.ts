@@ -1,0 +1,121 @@
+/**
+ * The page's script: ask for the cameras every few seconds, show the view that the URL names, and say quietly when
+ * the server does not answer. A lost server changes nothing on the page but the banner; when it is back, players
+ * need not wait.
+ */
+import { Api, ServerLost } from './api/client';
+import type { Camera } from './api/types';
+import { Backoff } from './model/backoff';
+import { parseHash, type Route } from './model/route';
+import { ServerClock } from './model/server_clock';
+import { countWords } from './model/words';
+import { allPlayers } from './player/registry';
+import { CameraPage } from './view/camera_page';
+import { make, say, sayOrHide } from './view/dom';
+import type { View } from './view/view';
+import { Wall } from './view/wall';
+
+const CAMERAS_EVERY_MS = 3000;
+const TICK_EVERY_MS = 500;
+/** One lost answer is a hiccup; two are news. */
+const TELL_AFTER_LOSSES = 2;
+
+export interface Places {
+  readonly app: HTMLElement;
+  readonly banner: HTMLElement;
+  readonly count: HTMLElement;
+}
+
+export class App {
+  readonly #places: Places;
+  readonly #clock = new ServerClock();
+  readonly #api = new Api(this.#clock);
+  readonly #backoff = new Backoff(1000, 8000);
+  #cameras: readonly Camera[] | null = null;
+  #view: View | null = null;
+  #pollTimer = 0;
+
+  constructor(places: Places) {
+    this.#places = places;
+  }
+
+  start(): void {
+    window.addEventListener('hashchange', () => { this.#route(); });
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) void this.#poll(); // timers sleep in a hidden tab
+    });
+    window.addEventListener('online', () => void this.#poll());
+    window.setInterval(() => this.#view?.tick(this.#clock.now()), TICK_EVERY_MS);
+    void this.#poll();
+  }
+
+  async #poll(): Promise<void> {
+    window.clearTimeout(this.#pollTimer);
+    let pauseMs = CAMERAS_EVERY_MS;
+    try {
+      const cameras = await this.#api.cameras();
+      this.#answered();
+      this.#take(cameras);
+    } catch (error) {
+      pauseMs = this.#backoff.next();
+      this.#lost(error);
+    }
+    window.clearTimeout(this.#pollTimer);
+    this.#pollTimer = window.setTimeout(() => void this.#poll(), pauseMs);
+  }
+
+  #answered(): void {
+    const wasLost = this.#backoff.tries > 0;
+    this.#backoff.reset();
+    sayOrHide(this.#places.banner, '');
+    if (wasLost) for (const player of allPlayers()) player.retryNow();
+  }
+
+  #lost(error: unknown): void {
+    if (error instanceof ServerLost && this.#cameras !== null && this.#backoff.tries < TELL_AFTER_LOSSES) return;
+    sayOrHide(this.#places.banner, error instanceof Error ? error.message : String(error));
+  }
+
+  #take(cameras: readonly Camera[]): void {
+    const first = this.#cameras === null;
+    this.#cameras = cameras;
+    say(this.#places.count, countWords(cameras));
+    if (first || this.#view === null) this.#route();
+    else this.#view.update(cameras);
+    this.#view?.tick(this.#clock.now());
+  }
+
+  #route(): void {
+    const route = parseHash(window.location.hash);
+    const view = this.#view;
+    if (view instanceof CameraPage && route.page === 'camera' && route.id === view.cameraId) {
+      view.go(route.atMs);
+      return;
+    }
+    view?.close();
+    this.#view = this.#viewFor(route);
+    this.#places.app.replaceChildren(this.#view?.root ?? notFound());
+    this.#view?.update(this.#cameras ?? []);
+    this.#view?.tick(this.#clock.now());
+    window.scrollTo(0, 0);
+  }
+
+  /** Null when the URL names a camera that is not there. */
+  #viewFor(route: Route): View | null {
+    if (route.page === 'wall') {
+      document.title = 'hlscam';
+      return new Wall(this.#api);
+    }
+    const camera = this.#cameras?.find((each) => each.id === route.id);
+    return camera === undefined ? null : new CameraPage(camera, this.#api, route.atMs, this.#clock.now());
+  }
+}
+
+function notFound(): HTMLElement {
+  return make(
+    'section',
+    { class: 'empty', 'data-testid': 'not-found' },
+    make('h2', {}, 'There is no camera of that name'),
+    make('p', {}, make('a', { href: '#/' }, 'All cameras')),
+  );
+}

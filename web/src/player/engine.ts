@@ -1,0 +1,26 @@
+/**
+ * What plays one playlist on one video element: hls.js, or the browser itself where Media Source Extensions are
+ * missing.
+ */
+import type Hls from 'hls.js';
+import type { CureAct, Fault } from './recovery';
+
+export interface Playlist {
+  readonly url: string;
+  /** The moment to show first; null to follow live. */
+  readonly atMs: number | null;
+}
+
+export interface Engine {
+  /** The hls.js instance, for tests and curious people; null with the browser's own player. */
+  readonly hls: Hls | null;
+  /** UTC of the picture that is shown, from EXT-X-PROGRAM-DATE-TIME; null before the first. */
+  pictureMs(): number | null;
+  /** The cures that keep this engine. */
+  cure(act: Exclude<CureAct, 'start_again'>): void;
+  pauseLoading(): void;
+  resumeLoading(): void;
+  close(): void;
+}
+
+export type OnFault = (fault: Fault) => void;

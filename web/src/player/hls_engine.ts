@@ -1,0 +1,90 @@
+/** Plays with hls.js. One instance per playlist: a new wish is a new engine. */
+import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData, type HlsConfig } from 'hls.js';
+import type { Engine, OnFault, Playlist } from './engine';
+import type { CureAct, FaultKind } from './recovery';
+
+const COMMON: Partial<HlsConfig> = {
+  backBufferLength: 60, // the default keeps all: a wall left open for a week would fill the memory
+  lowLatencyMode: false, // held requests would use up the six connections that a browser opens to one host
+  liveDurationInfinity: true, // no seek bar that grows under the thumb, and no early "ended"
+  enableWorker: false, // fMP4 passes through untouched: a worker per camera would have nothing to do
+};
+
+const LIVE: Partial<HlsConfig> = {
+  // Two segments behind the end of the newest listed one. The one in progress makes it three at most from scene to
+  // screen; with 3, the default, it would be four. One spare segment is buffer enough for a server in the same house.
+  liveSyncDurationCount: 2,
+  // Further behind than this (the tab slept, the line was slow) it jumps back to live. After stalls hls.js widens the
+  // distance by up to one segment, so 3 would jump to and fro; 4 leaves one segment between the two.
+  liveMaxLatencyDurationCount: 4,
+};
+
+const FROM_A_TIME: Partial<HlsConfig> = {
+  startPosition: 0, // this playlist starts at the wished segment and goes on into live: never start at its live end
+};
+
+const UNPLAYABLE: ReadonlySet<ErrorDetails> = new Set([
+  ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR,
+  ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR,
+  ErrorDetails.BUFFER_ADD_CODEC_ERROR,
+]);
+
+export class HlsEngine implements Engine {
+  readonly hls: Hls;
+  readonly #video: HTMLVideoElement;
+  #started = false;
+
+  constructor(video: HTMLVideoElement, playlist: Playlist, onFault: OnFault) {
+    this.#video = video;
+    this.hls = new Hls({ ...COMMON, ...(playlist.atMs === null ? LIVE : FROM_A_TIME) });
+    this.hls.on(Events.ERROR, (_event, error) => {
+      if (error.fatal) onFault({ kind: kindOf(error), started: this.#started });
+    });
+    this.hls.on(Events.LEVEL_LOADED, () => {
+      this.#started = true;
+    });
+    if (playlist.atMs !== null) this.#seekWithinFirstSegment(playlist.atMs);
+    this.hls.loadSource(playlist.url);
+    this.hls.attachMedia(video);
+  }
+
+  pictureMs(): number | null {
+    if (this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return null;
+    return this.hls.playingDate?.getTime() ?? null;
+  }
+
+  cure(act: Exclude<CureAct, 'start_again'>): void {
+    if (act === 'load_on') this.hls.startLoad();
+    else this.hls.recoverMediaError();
+  }
+
+  pauseLoading(): void {
+    this.hls.stopLoad();
+  }
+
+  resumeLoading(): void {
+    this.hls.startLoad();
+  }
+
+  close(): void {
+    this.hls.destroy();
+  }
+
+  /** The playlist starts with the segment that *contains* the wished moment: step on to the moment itself. */
+  #seekWithinFirstSegment(atMs: number): void {
+    this.hls.once(Events.FRAG_BUFFERED, () => {
+      const first = this.hls.latestLevelDetails?.fragments[0];
+      if (typeof first?.programDateTime !== 'number') return;
+      const offsetS = (atMs - first.programDateTime) / 1000;
+      if (offsetS > 0 && offsetS < first.duration && this.#video.currentTime < first.start + offsetS) {
+        this.#video.currentTime = first.start + offsetS;
+      }
+    });
+  }
+}
+
+function kindOf(error: ErrorData): FaultKind {
+  if (UNPLAYABLE.has(error.details)) return 'unplayable';
+  if (error.type === ErrorTypes.NETWORK_ERROR) return 'network';
+  return error.type === ErrorTypes.MEDIA_ERROR ? 'media' : 'other';
+}

@@ -1,0 +1,190 @@
+/**
+ * One camera on one video element, for as long as it is on the page.
+ *
+ * A Player is told what to show (live, or from a moment on) and keeps showing it: it makes an engine, cures its
+ * faults as `recovery.ts` decides, and starts again by itself when `progress_watch.ts` finds it stuck. When it
+ * starts again, live goes on from now and the past from the picture last shown.
+ */
+import Hls from 'hls.js';
+import type { Reply } from '../api/client';
+import { formatInstant } from '../model/instant';
+import type { Engine } from './engine';
+import { HlsEngine } from './hls_engine';
+import { NativeEngine } from './native_engine';
+import { ProgressWatch } from './progress_watch';
+import { Recovery, type Cure, type Fault } from './recovery';
+
+const TELL_AFTER_FAULTS = 2;
+const RECONNECTING_TEXT = 'Reconnecting…';
+const UNPLAYABLE_TEXT = 'This browser cannot play this camera’s video format; VLC can.';
+
+export interface PlayerParts {
+  readonly video: HTMLVideoElement;
+  readonly cameraId: string;
+  /** Path of the live (multivariant) playlist. */
+  readonly livePlaylist: string;
+  /** Asks the server for a playlist, to learn whether it answers and why it refuses. */
+  readonly ask: (url: string) => Promise<Reply>;
+}
+
+export class Player {
+  readonly video: HTMLVideoElement;
+  readonly #parts: PlayerParts;
+  readonly #recovery = new Recovery();
+  readonly #watch = new ProgressWatch();
+  readonly #closing = new AbortController();
+  #engine: Engine | null = null;
+  #atMs: number | null = null;
+  #pausedByHand = false;
+  #trouble: string | null = null;
+  #lastPictureMs: number | null = null;
+  #pendingCure: { readonly timer: number; readonly run: () => void } | null = null;
+
+  constructor(parts: PlayerParts) {
+    this.#parts = parts;
+    this.video = parts.video;
+    const { signal } = this.#closing;
+    for (const event of ['loadedmetadata', 'canplay']) {
+      this.video.addEventListener(event, () => { this.#startMoving(); }, { signal });
+    }
+  }
+
+  /** The hls.js instance of this moment, for tests and curious people. */
+  get hls(): Hls | null {
+    return this.#engine?.hls ?? null;
+  }
+
+  /** Whether it follows live; false from a chosen moment on, even when that has caught up. */
+  get live(): boolean {
+    return this.#atMs === null;
+  }
+
+  get paused(): boolean {
+    return this.#pausedByHand;
+  }
+
+  /** One sentence when something is wrong that a person should know of; else null. */
+  get trouble(): string | null {
+    return this.#trouble;
+  }
+
+  /** UTC of the picture on the screen; null before the first. */
+  get pictureMs(): number | null {
+    return this.#engine?.pictureMs() ?? null;
+  }
+
+  /** Shows live (null), or plays from a moment on and goes on into live. */
+  play(atMs: number | null): void {
+    this.#atMs = atMs;
+    this.#lastPictureMs = null;
+    this.#pausedByHand = false;
+    this.#trouble = null;
+    this.#recovery.progressed();
+    this.#startAgain();
+  }
+
+  pause(): void {
+    this.#pausedByHand = true;
+    this.video.pause();
+    this.#engine?.pauseLoading(); // or live would be pulled along while the picture stands
+  }
+
+  resume(): void {
+    this.#pausedByHand = false;
+    this.#watch.reset(performance.now());
+    this.#engine?.resumeLoading();
+    this.#startMoving();
+  }
+
+  /** The server is back: do not wait out the pause. */
+  retryNow(): void {
+    this.#pendingCure?.run();
+  }
+
+  /** To be called about twice a second with the end of the newest footage. */
+  tick(newestMs: number | null): void {
+    if (this.#engine === null || this.#pausedByHand || this.#pendingCure !== null) return;
+    const pictureMs = this.pictureMs;
+    this.#lastPictureMs = pictureMs ?? this.#lastPictureMs;
+    const monoMs = performance.now();
+    const verdict = this.#watch.look({
+      monoMs, positionS: this.video.currentTime, pictureMs: this.#lastPictureMs, newestMs, live: this.live,
+    });
+    if (verdict === 'stuck') {
+      this.#startAgain();
+    } else if (verdict === 'moving') {
+      this.#recovery.progressed();
+      this.#trouble = null;
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#dropCure();
+    this.#engine?.close();
+    this.#engine = null;
+  }
+
+  #startAgain(skipMs = 0): void {
+    this.#dropCure();
+    this.#engine?.close();
+    if (this.#atMs !== null) this.#atMs = (this.#lastPictureMs ?? this.#atMs) + skipMs;
+    this.#watch.reset(performance.now());
+    const playlist = { url: this.#url(), atMs: this.#atMs };
+    const onFault = (fault: Fault): void => { this.#onFault(fault); };
+    this.#engine = Hls.isSupported()
+      ? new HlsEngine(this.video, playlist, onFault)
+      : new NativeEngine(this.video, playlist, onFault);
+  }
+
+  #url(): string {
+    if (this.#atMs === null) return this.#parts.livePlaylist;
+    return `/hls/${encodeURIComponent(this.#parts.cameraId)}/timeline.m3u8?from=${formatInstant(this.#atMs)}`;
+  }
+
+  #onFault(fault: Fault): void {
+    if (this.#pendingCure !== null) return; // one ill may show as several faults
+    const cure = this.#recovery.cureFor(fault);
+    if (fault.kind === 'unplayable') this.#trouble = UNPLAYABLE_TEXT;
+    else if (this.#recovery.faults >= TELL_AFTER_FAULTS) this.#trouble ??= RECONNECTING_TEXT;
+    this.#plan(fault, cure);
+  }
+
+  #plan(fault: Fault, cure: Cure): void {
+    const run = (): void => { void this.#cure(fault, cure); };
+    this.#pendingCure = { timer: window.setTimeout(run, cure.delayMs), run };
+  }
+
+  async #cure(fault: Fault, cure: Cure): Promise<void> {
+    const planned = this.#pendingCure;
+    if (planned !== null) window.clearTimeout(planned.timer);
+    if (fault.kind === 'network') {
+      const reply = await this.#parts.ask(this.#url());
+      if (this.#pendingCure !== planned) return; // something else was wished meanwhile
+      if (reply !== 'ok') {
+        // A new engine would only take the last picture away. Keep it, and ask again later.
+        this.#trouble = reply === 'lost' ? RECONNECTING_TEXT : reply.message;
+        this.#plan(fault, this.#recovery.cureFor(fault));
+        return;
+      }
+    }
+    this.#dropCure();
+    if (cure.act === 'start_again') this.#startAgain(cure.skipMs);
+    else this.#engine?.cure(cure.act);
+  }
+
+  #dropCure(): void {
+    if (this.#pendingCure !== null) window.clearTimeout(this.#pendingCure.timer);
+    this.#pendingCure = null;
+  }
+
+  #startMoving(): void {
+    if (this.#pausedByHand || !this.video.paused) return;
+    this.video.play().catch((error: unknown) => {
+      // Browsers refuse sound that nobody asked for with a click; the picture matters more.
+      if (!(error instanceof DOMException && error.name === 'NotAllowedError') || this.video.muted) return;
+      this.video.muted = true;
+      this.#startMoving();
+    });
+  }
+}
