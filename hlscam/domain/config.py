@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, get_args
 
@@ -160,10 +160,8 @@ class ServerConfig(Section):
     insecure: bool = setting(
         False, "listen on other addresses than loopback although there are no users and tokens yet", "true or false"
     )
-    cors_origins: tuple[str, ...] = setting(
-        (),
-        "web origins, besides this machine's own, whose pages may read this server",
-        "such as https://home.example, or *",
+    cors_origins: Annotated[Sequence[str], AfterValidator(tuple)] = setting(
+        (), "pages of other machines that may read this server", "a list such as [https://home.example.org], or ['*']"
     )
     cache_mb: int = setting(64, "memory for the hottest segments", "0 to 65536; 0 switches it off", ge=0, le=65536)
 

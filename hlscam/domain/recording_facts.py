@@ -47,5 +47,5 @@ def _typed(kind: type, values: Any, left_out: frozenset[str] | set[str] = frozen
         wanted = types[str(each.type)]
         if not isinstance(value, wanted) or (bool not in wanted and isinstance(value, bool)):
             raise TypeError(f"{each.name} is {value!r}")
-        typed[each.name] = float(value) if each.name in _FLOATS else value
+        typed[each.name] = float(str(value)) if each.name in _FLOATS else value
     return typed

@@ -212,7 +212,7 @@ class CameraRecorder:
         log.info("camera %s: ffmpeg: %s", self.camera, text)
 
     def _redacted(self, text: str) -> str:
-        return redact(text, self._config.source.secrets)
+        return redact(text, self._config.secrets)
 
     def _become(self, state: CameraState, last_error: str = "") -> None:
         if (state, last_error) != (self._status.state, self._status.last_error):

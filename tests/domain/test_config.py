@@ -53,7 +53,7 @@ REFUSED: list[tuple[str, ...]] = [
     ),
     ("servr: {}", "1:1: servr: unknown key; did you mean 'server'? allowed: server, archive, catalog,"),
     ("port: 80", "1:1: port: unknown key; did you mean it under server? allowed:"),
-    ("server: {qwxz: 1}", "1:10: server.qwxz: unknown key; allowed: host, port, insecure, cache_mb"),
+    ("server: {qwxz: 1}", "1:10: server.qwxz: unknown key; allowed: host, port, insecure, cors_origins, cache_mb"),
     ("cameras: {a: {name: A}}", "1:11: cameras.a.source: missing", "rtsp://", "test:"),
     ("cameras: {a: }", "1:13: cameras.a: must be a mapping", "source"),
     ("cameras: [a]", "1:10: cameras: must be a mapping", "camera ids"),

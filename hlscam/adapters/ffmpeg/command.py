@@ -128,6 +128,7 @@ def _segment_options(writing: RecordingOptions) -> dict[str, Any]:
         # Before 7.1 there is no hybrid MP4: the file stays fragmented, and its closing index (mfra) is of no use to us.
         "movflags": ("+hybrid_fragmented" if writing.hybrid else "+skip_trailer") + movflags,
         "use_editlist": 0,
+        "movie_timescale": 1000,  # else ffmpeg derives it anew for each file, and one run's init sections differ
         "frag_duration": round(writing.part_duration_s * 1_000_000),
         "write_prft": "wallclock",
         "flush_packets": 1,

@@ -75,6 +75,8 @@ export class Player {
 
   /** Shows live (null), or plays from a moment on and goes on into live. */
   play(atMs: number | null): void {
+    this.#engine?.close();
+    this.#engine = null; // the old engine's picture is not where this one starts
     this.#atMs = atMs;
     this.#lastPictureMs = null;
     this.#pausedByHand = false;
@@ -103,9 +105,13 @@ export class Player {
 
   /** To be called about twice a second with the end of the newest footage. */
   tick(newestMs: number | null): void {
+    this.#lastPictureMs = this.pictureMs ?? this.#lastPictureMs;
     if (this.#engine === null || this.#pausedByHand || this.#pendingCure !== null) return;
-    const pictureMs = this.pictureMs;
-    this.#lastPictureMs = pictureMs ?? this.#lastPictureMs;
+    if (this.video.paused) {
+      // Browsers pause what is out of sight. With sound it may have been a person with a media key: leave that be.
+      if (this.video.muted) this.#startMoving();
+      return;
+    }
     const monoMs = performance.now();
     const verdict = this.#watch.look({
       monoMs, positionS: this.video.currentTime, pictureMs: this.#lastPictureMs, newestMs, live: this.live,
@@ -127,8 +133,8 @@ export class Player {
 
   #startAgain(skipMs = 0): void {
     this.#dropCure();
+    if (this.#atMs !== null) this.#atMs = (this.pictureMs ?? this.#lastPictureMs ?? this.#atMs) + skipMs;
     this.#engine?.close();
-    if (this.#atMs !== null) this.#atMs = (this.#lastPictureMs ?? this.#atMs) + skipMs;
     this.#watch.reset(performance.now());
     const playlist = { url: this.#url(), atMs: this.#atMs };
     const onFault = (fault: Fault): void => { this.#onFault(fault); };
@@ -164,7 +170,7 @@ export class Player {
       if (reply !== 'ok') {
         // A new engine would only take the last picture away. Keep it, and ask again later.
         this.#trouble = reply === 'lost' ? RECONNECTING_TEXT : reply.message;
-        this.#plan(fault, this.#recovery.cureFor(fault));
+        this.#plan(fault, { ...cure, delayMs: this.#recovery.cureFor(fault).delayMs });
         return;
       }
     }
