@@ -13,6 +13,13 @@ export function stateWord(camera: Camera): string {
   return STATE_WORDS[camera.state];
 }
 
+/** Why there is nothing new from a camera, as a sentence; '' while there is nothing to tell. */
+export function whyWords(camera: Camera): string {
+  if (camera.state !== 'waiting' || camera.lastError === null) return '';
+  const text = camera.lastError.trim();
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?…)]$/.test(text) ? '' : '.');
+}
+
 /** "4 s", "12 min", "3 h 5 min", "2 days". */
 export function spanWords(durationMs: number): string {
   const seconds = Math.max(0, Math.round(durationMs / 1000));

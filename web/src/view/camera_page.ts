@@ -8,7 +8,7 @@ import type { Api } from '../api/client';
 import type { Camera, Span } from '../api/types';
 import { clockOf, contains, dayOf, instantOfClock, snapToFootage, type Day } from '../model/day';
 import { formatHash } from '../model/route';
-import { dayWords, factWords, stateWord } from '../model/words';
+import { dayWords, factWords, stateWord, whyWords } from '../model/words';
 import { Player } from '../player/player';
 import { enter, leave } from '../player/registry';
 import { Controls } from './controls';
@@ -142,7 +142,7 @@ export class CameraPage implements View {
     say(this.#name, camera.name);
     document.title = `${camera.name} – hlscam`;
     say(this.#badge, stateWord(camera));
-    sayOrHide(this.#why, camera.state === 'waiting' ? (camera.lastError ?? '') : '');
+    sayOrHide(this.#why, whyWords(camera));
     sayOrHide(this.#facts, camera.video === null ? '' : factWords(camera.video, camera.audio));
     this.#playWhenThereIsFootage();
   }

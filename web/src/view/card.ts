@@ -2,7 +2,7 @@
 import type { Api } from '../api/client';
 import type { Camera } from '../api/types';
 import { formatHash } from '../model/route';
-import { stateWord } from '../model/words';
+import { stateWord, whyWords } from '../model/words';
 import { Player } from '../player/player';
 import { enter, leave } from '../player/registry';
 import { make, say, sayOrHide } from './dom';
@@ -41,7 +41,7 @@ export class Card {
     this.root.dataset['state'] = camera.state;
     say(this.#name, camera.name);
     say(this.#badge, stateWord(camera));
-    sayOrHide(this.#why, camera.state === 'waiting' ? (camera.lastError ?? '') : '');
+    sayOrHide(this.#why, whyWords(camera));
     this.#link.setAttribute('aria-label', `${camera.name}, ${stateWord(camera).toLowerCase()}. Open.`);
     this.#playIfWanted();
   }

@@ -29,7 +29,8 @@ export class Picture {
     const live = player === null || (player.live && !player.paused);
     sayOrHide(this.#veil, veilWords(camera, player?.live ?? true, pictureMs !== null, player?.trouble ?? null));
     say(this.latency, latencyWords(camera, live, pictureMs, nowMs));
-    this.latency.classList.toggle('is-live', live && pictureMs !== null && camera.state === 'recording');
+    const healthy = camera.state === 'recording' && pictureMs !== null && player?.trouble === null;
+    this.latency.classList.toggle('is-live', live && healthy);
     if (pictureMs === null) {
       say(this.time, '');
       this.time.removeAttribute('datetime');

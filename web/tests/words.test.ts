@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import type { Camera } from '../src/api/types';
+import { ServerClock } from '../src/model/server_clock';
+import { countWords, dayWords, factWords, latencyWords, spanWords, veilWords, whyWords } from '../src/model/words';
+import { inZone } from './zone';
+
+const NOW_MS = Date.UTC(2026, 10, 22, 21);
+const PORCH: Camera = {
+  id: 'porch', name: 'Front porch', state: 'recording', stateSinceMs: null, lastError: null,
+  firstMs: NOW_MS - 9e6, lastMs: NOW_MS - 1000, playlist: '/hls/porch/index.m3u8', video: null, audio: null,
+};
+
+it.each([
+  [-400, '0 s'], [4400, '4 s'], [99_000, '99 s'], [100_000, '2 min'], [5_940_000, '99 min'], [6_000_000, '1 h 40 min'],
+  [7_200_000, '2 h'], [172_800_000, '2 days'],
+])('%d ms are %j', (durationMs, words) => {
+  expect(spanWords(durationMs)).toBe(words);
+});
+
+describe('the latency', () => {
+  it.each<[string, Partial<Camera>, boolean, number | null, string]>([
+    ['live', {}, true, NOW_MS - 5000, 'live, 5 s behind'],
+    ['live, clocks a little apart', {}, true, NOW_MS + 300, 'live, 0 s behind'],
+    ['live before the first picture', {}, true, null, ''],
+    ['the past', {}, false, NOW_MS - 720_000, '12 min behind live'],
+    ['a silent camera', { state: 'waiting', lastMs: NOW_MS - 180_000 }, true, NOW_MS - 180_000, 'no picture for 3 min'],
+    ['a camera that is off', { state: 'disabled' }, true, NOW_MS - 5000, ''],
+  ])('of %s', (_what, changes, live, pictureMs, words) => {
+    expect(latencyWords({ ...PORCH, ...changes }, live, pictureMs, NOW_MS)).toBe(words);
+  });
+});
+
+describe('in place of a picture', () => {
+  it.each<[Partial<Camera>, boolean, boolean, string | null, string]>([
+    [{}, true, true, null, ''],
+    [{}, true, false, null, 'Loading…'],
+    [{ lastMs: null, state: 'starting' }, true, false, null, 'Starting…'],
+    [{ lastMs: null, state: 'recording' }, true, false, null, 'Starting…'],
+    [{ lastMs: null, state: 'waiting' }, true, false, null, 'Waiting for the camera'],
+    [{ state: 'disabled' }, true, false, null, 'Switched off'],
+    [{ state: 'disabled' }, false, true, null, ''],
+    [{}, true, true, 'Reconnecting…', 'Reconnecting…'],
+  ])('%j, live %j, picture %j, trouble %j: %j', (changes, live, hasPicture, trouble, words) => {
+    expect(veilWords({ ...PORCH, ...changes }, live, hasPicture, trouble)).toBe(words);
+  });
+});
+
+it.each<[Partial<Camera>, string]>([
+  [{ state: 'waiting', lastError: 'the camera refuses the connection' }, 'The camera refuses the connection.'],
+  [{ state: 'waiting', lastError: 'No answer (check its power)' }, 'No answer (check its power)'],
+  [{ state: 'waiting' }, ''],
+  [{ state: 'recording', lastError: 'it was away' }, ''],
+])('why nothing is new from %j: %j', (changes, words) => {
+  expect(whyWords({ ...PORCH, ...changes })).toBe(words);
+});
+
+it('counts cameras', () => {
+  expect(countWords([])).toBe('');
+  expect(countWords([PORCH])).toBe('1 camera, recording');
+  expect(countWords([PORCH, { ...PORCH, state: 'waiting' }])).toBe('2 cameras, 1 recording');
+});
+
+it('tells what a camera sends', () => {
+  const video = { codec: 'hvc1.1.6.L93.B0', width: 1280, height: 720, frameRate: 29.97003, bitRateBps: 2_140_000 };
+  expect(factWords(video, { codec: 'mp4a.40.2', sampleRateHz: 16_000, channels: 1 }))
+    .toBe('1280 × 720, 29.97 fps, H.265, 2.1 Mbit/s · AAC, 16 kHz');
+  expect(factWords({ ...video, frameRate: null, bitRateBps: null, codec: 'vvc1' }, null)).toBe('1280 × 720, vvc1 · no sound');
+});
+
+it('a day is today by the local calendar', () => {
+  inZone('Asia/Tokyo', () => {
+    expect(dayWords(Date.UTC(2026, 10, 22, 15), NOW_MS)).toBe('Today'); // 00:00 of the 23rd there
+    expect(dayWords(Date.UTC(2026, 10, 22, 14), NOW_MS)).not.toBe('Today');
+  });
+});
+
+describe("the server's clock", () => {
+  const clock = (): ServerClock => new ServerClock(() => NOW_MS);
+
+  it.each<[string, string | null, number]>([
+    ['no header', null, 0],
+    ['a header that is none', 'soon', 0],
+    ['clocks that agree within what the header can tell', new Date(NOW_MS).toUTCString(), 0],
+  ])('with %s is ours', (_what, header, offsetMs) => {
+    const observed = clock();
+    observed.observe(header, NOW_MS - 40, NOW_MS + 40);
+    expect(observed.now()).toBe(NOW_MS + offsetMs);
+  });
+
+  it('is followed when ours is wrong, and when that is mended', () => {
+    const observed = clock();
+    observed.observe(new Date(NOW_MS + 60_000).toUTCString(), NOW_MS - 40, NOW_MS + 40);
+    expect(observed.now()).toBe(NOW_MS + 60_500);
+    observed.observe(new Date(NOW_MS).toUTCString(), NOW_MS - 40, NOW_MS + 40);
+    expect(observed.now()).toBe(NOW_MS);
+  });
+});
