@@ -2,8 +2,8 @@
 
 Three things go wrong with children in tests: they outlive a killed test run, they hang on a pipe nobody reads, and they
 stay as zombies. Here `setpriv --pdeathsig KILL` (util-linux, always there on Debian) has the kernel kill the child
-with its parent; its stderr goes to a nameless file, which never fills up a pipe and can be read at any time; and
-`kill` always reaps.
+with its parent; its stderr goes to a nameless file, which never fills up as a pipe does and can be read at any time;
+and `kill` ends its whole process group and always reaps.
 
 The kernel watches the *thread* that forked, so start children from the event loop's own thread, as asyncio does.
 """
@@ -16,6 +16,7 @@ import signal
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -44,7 +45,13 @@ class Child:
         log = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the child
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=log, cwd=folder, env=dict(env or os.environ)
+                *command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=log,
+                cwd=folder,
+                env=dict(env or os.environ),
+                start_new_session=True,
             )
         except OSError as error:
             log.close()
@@ -79,11 +86,23 @@ class Child:
         if self.is_alive:
             self._process.send_signal(number)
 
+    async def ended(self, timeout_s: float = 20) -> int:
+        """Wait for its end; the exit code. Raises AssertionError with its stderr when it goes on."""
+        try:
+            return await asyncio.wait_for(asyncio.shield(self._process.wait()), timeout_s)
+        except TimeoutError:
+            raise AssertionError(f"the child did not end; on stderr: {self.log_text()[-2000:]}") from None
+
     async def kill(self) -> str:
-        """End it at once, reap it, and return what it said on stderr. May be called again."""
+        """End it and what it started at once, reap it, and return what it said on stderr. May be called again.
+
+        Its whole process group goes: a grandchild would keep stdout open, and reading that to its end would hang.
+        """
         if self._log.closed:
             return ""
-        self.signal(signal.SIGKILL)
+        if self.is_alive:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         await self._process.communicate()
         text = self.log_text()
         self._log.close()

@@ -6,8 +6,8 @@
         (await tab.shown_picture()).clock_ms()
         tab.assert_quiet()
 
-The browser talks to 127.0.0.1 only: every other name fails to resolve, and all that it would do in the background is off.
-`CHROMIUM` in the environment names another browser.
+The browser talks to 127.0.0.1 only: every other name fails to resolve, and all that it would do in the background is
+off. `CHROMIUM` in the environment names another browser.
 """
 
 from __future__ import annotations

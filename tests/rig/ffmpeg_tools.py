@@ -5,8 +5,8 @@ One binary does it all, the one that `imageio_ffmpeg` carries: it has no ffprobe
 counts. `decode` is strict: whatever ffmpeg says at level "error" is an error. What is missing altogether (whole packets
 of a transport stream, say) ffmpeg does not call an error, so compare `frames` too.
 
-`make_clip` blocks (it is for set-up, and takes well under a second for small clips); the readers are async, because what they
-read is often served by the test's own event loop.
+`make_clip` blocks (it is for set-up, and takes well under a second for small clips); the readers are async, because
+what they read is often served by the test's own event loop.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def make_clip(
     audio: Literal["none", "aac", "opus", "pcm"] = "none",
     options: Sequence[str] = (),
 ) -> Path:
-    """Write a clip of a moving pattern (and a tone) to `path`, whose suffix chooses the container; `options` go last."""
+    """Write a moving pattern (and a tone) to `path`, whose suffix chooses the container; `options` go last."""
     command = [ffmpeg_path(), "-nostdin", "-v", "error", "-y"]
     if codec != "none":
         command += ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}"]
@@ -252,8 +252,10 @@ async def gray_picture(source: Source, *, at_s: float | None = None, options: Se
     """One picture of a file, image or URL in grey: the first, or the one shown `at_s` seconds after the start."""
     seek = ["-ss", str(at_s)] if at_s is not None else []
     done = await run_ffmpeg(
-        ["-v", "error", *options, *seek, "-i", source, "-frames:v", "1", "-pix_fmt", "gray", "-f", "image2pipe"]
-        + ["-c:v", "pgm", "-"]
+        [
+            *("-v", "error", *options, *seek, "-i", source, "-frames:v", "1"),
+            *("-pix_fmt", "gray", "-c:v", "pgm", "-f", "image2pipe", "-"),
+        ]
     )
     head = re.match(rb"P5\s(\d+) (\d+)\s255\s", done.stdout)
     assert head, f"ffmpeg got no picture out of {source}: {done.stderr}"

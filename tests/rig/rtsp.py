@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Literal, Self, Unpack, TypedDict
+from typing import Literal, Self, TypedDict, Unpack
 
 from tests.rig.child import Child
 from tests.rig.paths import REPOSITORY

@@ -19,7 +19,7 @@ from typing import Any
 
 import gi  # type: ignore[import-not-found]
 
-from tests.rig.clockface import band_row, cell_px_of
+from tests.rig.clockface import band_rows, cell_px_of
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
@@ -37,7 +37,7 @@ _AUDIO["mute"] = _AUDIO["alaw"]
 
 def launch_line(options: Options) -> str:
     """The gst-launch description of the media: payloaders named pay0, pay1 are its streams."""
-    branches = []
+    branches: list[str] = []
     if options["video"] != "none":
         branches.append(f"{_picture_source(options)} ! {_video_branch(options)} name=pay{len(branches)}")
     if options["audio"] != "none":
@@ -94,12 +94,11 @@ class Painter:
     def _paint(self, frame: int) -> bytes:
         """An I420 picture: shades, a bar that wanders down, and the clock band in the top-left corner."""
         picture = bytearray(self._canvas)
-        cell_px = cell_px_of(self._height)
-        bar_row = cell_px + frame * 2 % (self._height - 2 * cell_px)
+        cell_px = cell_px_of(self._width, self._height)
+        bar_row = 2 * cell_px + frame * 2 % (self._height - 3 * cell_px)
         picture[bar_row * self._width : (bar_row + cell_px) * self._width] = b"\xc8" * cell_px * self._width
-        row = band_row(time.time_ns() // 1_000_000, cell_px)[: self._width]
-        for at in range(0, cell_px * self._width, self._width):
-            picture[at : at + len(row)] = row
+        for y, row in enumerate(band_rows(time.time_ns() // 1_000_000, cell_px)):
+            picture[y * self._width : y * self._width + len(row)] = row
         return bytes(picture)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.rig.ffmpeg_tools import decode, first_pts, gray_picture, packets, probe, run_ffmpeg
+from tests.rig.ffmpeg_tools import decode, first_pts, gray_picture, packets, pictures, probe, run_ffmpeg
 from tests.rig.rtsp import CameraKeywords, RtspCamera, refusing_camera, silent_camera
+from tests.rig.waiting import until
 
-TCP = ["-rtsp_transport", "tcp"]
+TCP = ["-rtsp_transport", "tcp", "-analyzeduration", "500000"]
 
 
 async def test_h264_with_g711_is_read_in_real_time() -> None:
@@ -20,9 +22,9 @@ async def test_h264_with_g711_is_read_in_real_time() -> None:
         assert [(stream.kind, stream.codec) for stream in seen.streams] == [("Video", "h264"), ("Audio", "pcm_alaw")]
         assert (seen.of("Video")[0].width, seen.of("Video")[0].height, seen.of("Video")[0].rate) == (320, 180, 25)
         coded = await packets(camera.url, options=TCP, duration_s=1.5)
-    steps = [float(after.dts_s - before.dts_s) for before, after in zip(coded, coded[1:], strict=False)]
-    assert len(coded) == pytest.approx(37, abs=3)
-    assert steps == pytest.approx([0.04] * len(steps), abs=0.001)
+    steps = [float(after.dts_s - before.dts_s) + 0.0001 for before, after in pairwise(coded)]
+    assert sum(steps) == pytest.approx(1.5, abs=0.2)
+    assert [step % 0.04 for step in steps] == pytest.approx([0] * len(steps), abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +55,11 @@ async def test_b_frames_are_there_when_asked_for() -> None:
 async def test_a_mute_camera_declares_sound_and_sends_none() -> None:
     async with RtspCamera(audio="mute") as camera:
         assert [stream.codec for stream in (await probe(camera.url, options=TCP)).streams] == ["h264", "pcm_alaw"]
-        heard = ["-t", "1", "-i", camera.url, "-map", "0:v", "-c", "copy", "-f", "null", "-"]
-        assert (await run_ffmpeg(["-v", "error", *TCP, *heard])).returncode == 0
-        with pytest.raises(AssertionError, match="did not end"):
-            await run_ffmpeg([*TCP, "-i", camera.url, "-map", "0:a", "-t", "0.5", "-f", "null", "-"], timeout_s=3)
+        listening = asyncio.create_task(packets(camera.url, stream="a:0", options=TCP))
+        seen = await packets(camera.url, options=TCP, duration_s=1)
+        await camera.stop()
+        assert len(await listening) <= 1
+    assert len(seen) > 20
 
 
 @pytest.mark.parametrize("auth", ["basic", "digest"])
@@ -77,21 +80,19 @@ async def test_the_picture_says_when_it_was_made() -> None:
         assert before_ms - 2000 < made_ms < time.time_ns() // 1_000_000
 
 
-async def test_a_shared_camera_has_one_timeline_for_all() -> None:
-    async with RtspCamera() as camera:
-        pictures = await asyncio.gather(*(gray_picture(camera.url, options=TCP) for _ in range(2)))
-        first_ms, second_ms = (picture.clock_ms() for picture in pictures)
-    assert first_ms is not None
-    assert second_ms is not None
-    assert (first_ms - second_ms) % 1000 in {*range(60), *range(940, 1000)}  # both begin at a sync sample, one a second
+@pytest.mark.parametrize("shared", [True, False])
+async def test_a_shared_camera_shows_all_the_same_pictures(shared: bool) -> None:
+    async with RtspCamera(shared=shared, width=640, height=360) as camera:
+        seen = await asyncio.gather(*(pictures(camera.url, options=TCP, duration_s=1.5) for _ in range(2)))
+    first, second = ({picture.md5 for picture in shown} for shown in seen)
+    assert bool(first & second) == shared
 
 
 async def test_stopping_ends_readers_and_restarting_keeps_the_address(tmp_path: Path) -> None:
     async with RtspCamera() as camera:
         url = camera.url
         reading = asyncio.create_task(run_ffmpeg([*TCP, "-i", url, "-c", "copy", tmp_path / "seen.ts"], timeout_s=20))
-        while not (tmp_path / "seen.ts").exists():
-            await asyncio.sleep(0.05)
+        await until(lambda: _exists(tmp_path / "seen.ts"), "the first bytes")
         await camera.stop()
         await reading
         await camera.restart()
@@ -122,3 +123,7 @@ async def test_a_camera_that_cannot_start_says_why() -> None:
         rival._port = camera._port
         with pytest.raises(AssertionError, match="cannot listen"):
             await rival.start()
+
+
+async def _exists(path: Path) -> bool:
+    return path.exists()  # noqa: ASYNC240

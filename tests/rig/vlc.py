@@ -6,14 +6,14 @@
 
 What works with VLC 3.0.24, found by trying:
 
-- VLC refuses to run as root, so root runs it as `nobody`, with a home of its own (pytest's folders are closed to others).
-- `--vout=dummy --aout=dummy` decode everything, show it in real time and count it, on a machine with no display or sound.
+- VLC refuses to run as root, so root runs it as `nobody`, with a home of its own (pytest's folders are closed).
+- `--vout=dummy --aout=dummy` decode everything, show it in real time and count it, with no display and no sound card.
 - The remote control is `--intf rc` with `--rc-host`. Lua's `cli` answers it; the older `oldrc`, which alone has
-  `--rc-unix`, starts only where stdin is a terminal. It serves one client at a time and ends each answer with a prompt.
-- Pictures come from the remote control's `snapshot`: it works with the dummy output, costs nothing between snapshots, and
-  the PNG is complete when the prompt is back. The `scene` filter works too, but writes pictures nobody asked for; the `yuv`
-  output opens its file anew whenever the output is rebuilt, which ends a pipe.
-- `--avcodec-hw=none`, or VLC tries VA-API and VDPAU first and rebuilds its output each time.
+  `--rc-unix`, starts only where stdin is a terminal. It ends each answer with a prompt.
+- Pictures come from the remote control's `snapshot`: it works with the dummy output, costs nothing between
+  snapshots, and the PNG is complete when the prompt is back. The `scene` filter works too, but writes pictures that
+  nobody asked for; the `yuv` output opens its file anew whenever the output is rebuilt, which ends a pipe.
+- `--avcodec-hw=none`, so that VLC loads no VA-API or VDPAU driver, which differ by machine.
 - When a stream ends VLC goes to `stopped` and forgets its statistics.
 """
 
@@ -65,6 +65,7 @@ class Vlc:
         self._url = url
         self._options = options
         self._home = Path()
+        self._port = 0
         self._child: Child | None = None
         self._remote: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._last_log = ""
@@ -87,31 +88,34 @@ class Vlc:
         is_root = os.geteuid() == 0
         if is_root:
             os.chown(self._home, NOBODY, NOBODY)
-        port = _free_port()
+        self._port = _free_port()
         home = {name: str(self._home) for name in ("HOME", "XDG_RUNTIME_DIR")}
         env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **home}
-        self._child = await Child.start(self._command(port), folder=self._home, env=env, as_nobody=is_root)
-        self._remote = await until(lambda: self._connect(port), "connecting to VLC's remote control")
-        await self._answer()
+        self._child = await Child.start(self._command(), folder=self._home, env=env, as_nobody=is_root)
+        await self._call()
 
-    def _command(self, port: int) -> list[str]:
+    def _command(self) -> list[str]:
         return [
             *("cvlc", "--ignore-config", "--no-media-library", "--no-metadata-network-access", "--no-osd"),
-            *("--vout=dummy", "--aout=dummy", "--avcodec-hw=none", "--intf=rc", f"--rc-host=127.0.0.1:{port}"),
+            *("--vout=dummy", "--aout=dummy", "--avcodec-hw=none", "--intf=rc", f"--rc-host=127.0.0.1:{self._port}"),
             *(f"--snapshot-path={self._home}", "--snapshot-format=png", "--no-snapshot-preview"),
             *("--verbose=2", "--no-color", *self._options, self._url),
         ]
 
-    async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    async def _call(self) -> None:
+        """Connect to the remote control and read its greeting."""
+        self._remote = await until(self._connect, "connecting to VLC's remote control")
+        await self._answer()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         assert self.is_alive, f"VLC ended at once: {self.log_text()[-2000:]}"
         try:
-            return await asyncio.open_connection("127.0.0.1", port)
+            return await asyncio.open_connection("127.0.0.1", self._port)
         except ConnectionError:
             return None
 
     async def _end(self, error: BaseException | None) -> None:
-        if self._remote is not None:
-            self._remote[1].close()
+        self._hang_up()
         if self._child is not None:
             self._last_log = await self._child.kill()
             self._child = None
@@ -129,9 +133,21 @@ class Vlc:
 
     async def ask(self, command: str) -> str:
         """Give a command to the remote control (`help` lists them) and return its answer."""
-        assert self._remote is not None, "VLC is not running"
-        self._remote[1].write(command.encode() + b"\n")
-        return await self._answer()
+        assert self._child is not None, "VLC is not running"
+        if self._remote is None:
+            await self._call()
+        assert self._remote is not None
+        try:
+            self._remote[1].write(command.encode() + b"\n")
+            return await self._answer()
+        except BaseException:  # a wait that was given up leaves an answer behind, which the next question would get
+            self._hang_up()
+            raise
+
+    def _hang_up(self) -> None:
+        if self._remote is not None:
+            self._remote[1].close()
+            self._remote = None
 
     async def _answer(self) -> str:
         assert self._remote is not None
@@ -157,9 +173,15 @@ class Vlc:
 
     async def stats(self) -> VlcStats:
         """VLC's counts. Raises AssertionError when it plays nothing (any more)."""
+        counts = await self._counts()
+        assert counts, f"VLC plays nothing: its state is {await self.state()}"
+        return counts
+
+    async def _counts(self) -> VlcStats | None:
         said = await self.ask("stats")
         counts = {name.strip(): int(number) for name, number in re.findall(r"\| ([\w ]+?) *: +(\d+)", said)}
-        assert "frames displayed" in counts, f"VLC plays nothing: its state is {await self.state()}"
+        if "frames displayed" not in counts:
+            return None
         return VlcStats(
             decoded=counts["video decoded"],
             displayed=counts["frames displayed"],
@@ -175,10 +197,8 @@ class Vlc:
         """Wait until VLC has shown so many pictures, and return its counts then."""
 
         async def enough() -> VlcStats | None:
-            if await self.state() != "playing":
-                return None
-            stats = await self.stats()
-            return stats if stats.displayed >= displayed else None
+            counts = await self._counts()
+            return counts if counts and counts.displayed >= displayed else None
 
         return await until(enough, f"VLC showing {displayed} pictures", timeout_s=timeout_s)
 
