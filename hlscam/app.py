@@ -1,8 +1,9 @@
 """The composition root: load, recover, record, serve, stop in order. It reads as a script.
 
-Started in this order, stopped in the reverse: the catalog and the archive; the watch; the books of every camera put in
-order; the recorders; the listening socket. A first SIGINT or SIGTERM stops in order (recordings are closed properly,
-which takes a moment); a second one ends at once, and costs no more than a crash would.
+Started in this order, stopped in the reverse: the archive and the catalog; the watch; the books of every camera put
+in order; the listening socket, so that a port in use is told before anything is recorded; the recorders. A first
+SIGINT or SIGTERM stops in order (recordings are closed properly, which takes a moment); a second one ends at once,
+and costs no more than a crash would.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
 log = logging.getLogger(__name__)
 
 _LONGEST_DRAIN_S = 3.0
+_ONE_SIGNAL_S = 0.5
+"""Signals that follow each other faster than a person presses a key are one."""
 
 
 class Server:
@@ -53,8 +56,13 @@ async def serve_until_stopped(config: Config, *, announce: Callable[[Server], No
     """Run until SIGINT or SIGTERM; `announce` is called when every camera that can be watched can be."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+    at_once_from_mono_s = 0.0
 
     def stop() -> None:
+        nonlocal at_once_from_mono_s
+        if stopping.is_set() and loop.time() < at_once_from_mono_s:
+            return  # `timeout`, `make` and others pass on what the whole group got already: that is one signal
+        at_once_from_mono_s = loop.time() + _ONE_SIGNAL_S
         if stopping.is_set():
             log.warning("stopped at once: recordings in progress are closed at the next start")
             raise SystemExit(130)
@@ -100,7 +108,10 @@ async def running_server(config: Config, *, clock: Clock | None = None) -> Async
             rescan_interval_s=config.archive.rescan_interval_s,
         )
         for camera in sorted({*config.cameras, *await archive.cameras()}):
-            await indexer.recover(camera)
+            try:
+                await indexer.recover(camera)
+            except ArchiveError as error:  # the others are unharmed; this one's recorder tries again
+                log.error("camera %s: %s", camera, error.message)
 
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hlscam-")))
         settings = RecorderSettings(
@@ -124,9 +135,9 @@ async def running_server(config: Config, *, clock: Clock | None = None) -> Async
             ready=lambda: "",
         )
         stack.push_async_callback(services.cache.close)
+        url = await stack.enter_async_context(_listening(config, services))
         recorder.start()
         stack.push_async_callback(recorder.stop)
-        url = await stack.enter_async_context(_listening(config, services))
         yield Server(url, services, recorder)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from hlscam.adapters.ffmpeg.features import find_ffmpeg
 from hlscam.adapters.ffmpeg.process import FfmpegProcess
 from hlscam.domain.config import Config, demo_config
-from hlscam.errors import HlscamError
+from hlscam.errors import ArchiveError, HlscamError
 
 _CLIP_S = 30
 
@@ -16,7 +16,12 @@ _CLIP_S = 30
 async def prepare_demo(folder: Path) -> Config:
     """The demo's configuration, its clip made if it is not there yet. Raises HlscamError."""
     clip = folder / "garden.mp4"
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(
+            f"the demo's folder {folder} cannot be made: {error.strerror}", hint="name another one with --demo-folder"
+        ) from None
     if not await asyncio.to_thread(clip.is_file):
         await make_clip(clip)
     return demo_config(folder / "archive", clip)

@@ -1,4 +1,8 @@
-"""Logging: text lines for people, JSON lines for machines, secrets in neither."""
+"""Logging: text lines for people, JSON lines for machines, secrets in neither.
+
+What a camera says ends up in the log (ffmpeg repeats it), so control characters are written as escapes: nothing that
+was sent over the network moves a terminal's cursor or begins a line that looks like ours.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,17 @@ from collections.abc import Iterable
 from hlscam.domain.secrets import redact
 from hlscam.units import format_rfc3339
 
+_SHOWN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    ord("\n"): "\n    ",
+    ord("\t"): "\t",
+}
+
 
 class RedactingFormatter(logging.Formatter):
-    """One line per record, in UTC, with every known secret and every URL's credentials taken out."""
+    """Lines in UTC, with every known secret and every URL's credentials taken out.
+
+    One line per record as JSON; as text the further lines of a record (a traceback) are indented.
+    """
 
     def __init__(self, secrets: Iterable[str], *, as_json: bool) -> None:
         super().__init__("%(message)s")
@@ -25,7 +37,7 @@ class RedactingFormatter(logging.Formatter):
         if self._as_json:
             fields = {"time": time, "level": record.levelname.lower(), "logger": record.name, "message": message}
             return json.dumps(fields, ensure_ascii=False)
-        return f"{time} {record.levelname.lower():<7} {message}"
+        return f"{time} {record.levelname.lower():<7} {message.translate(_SHOWN)}"
 
 
 def set_up_logging(level: str, *, as_json: bool, secrets: Iterable[str]) -> None:

@@ -13,16 +13,21 @@ from datetime import UTC, datetime
 from hlscam.errors import InvalidRequest
 
 US_PER_S = 1_000_000
+US_PER_MS = 1_000
 
-_UNIX_SECONDS = re.compile(r"-?\d{1,12}(\.\d{1,9})?")
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)")
+_UNIX_SECONDS = re.compile(r"-?\d{1,12}(\.\d{1,9})?", re.ASCII)
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LATEST_WALL_US = 253_402_300_799 * US_PER_S  # 9999-12-31T23:59:59Z, the last second that RFC 3339 can write
 
 
 def format_rfc3339(wall_us: int) -> str:
-    """UTC with millisecond precision: `2026-11-22T22:10:00.000Z`."""
-    whole_s, rest_us = divmod(wall_us, US_PER_S)
-    return f"{datetime.fromtimestamp(whole_s, UTC):%Y-%m-%dT%H:%M:%S}.{rest_us // 1000:03d}Z"
+    """UTC with millisecond precision: `2026-11-22T22:10:00.000Z`.
+
+    Rounded up, so that the time written for a start, when it comes back in a URL, lies in what starts there and
+    not in what ends there.
+    """
+    whole_s, rest_ms = divmod(-(-wall_us // US_PER_MS), 1000)
+    return f"{datetime.fromtimestamp(whole_s, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ms:03d}Z"
 
 
 def parse_time(text: str) -> int:

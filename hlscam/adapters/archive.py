@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hlscam.domain.run import run_of_name
-from hlscam.errors import ArchiveError
+from hlscam.errors import ArchiveError, MediaError
 from hlscam.isobmff.boxes import read_header
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
@@ -67,7 +67,10 @@ class Archive:
         return await self.run(lambda: _folders(self.root))
 
     async def names(self, camera: str) -> list[str]:
-        """The recordings of a camera, oldest first by name; files of other kinds are not ours and left out."""
+        """The recordings of a camera, oldest first by name; files of other kinds are not ours and left out.
+
+        Raises ArchiveError when the folder is there and cannot be read.
+        """
         return await self.run(lambda: _names(self.folder(camera)))
 
     async def follow(self, camera: str, name: str) -> RecordingFile:
@@ -88,11 +91,15 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What `RecordingFile.read_new` found: the events, and the file's size and last change as they were then."""
+    """What `RecordingFile.read_new` found: the events, and the file's size and last change as they were then.
+
+    `damage` says why the file cannot be read beyond these events, if that is so.
+    """
 
     events: list[Event]
     size_bytes: int
     last_write_wall_us: int
+    damage: MediaError | None = None
 
 
 class RecordingFile:
@@ -111,17 +118,21 @@ class RecordingFile:
             self._fd = -1
 
     def read_new(self) -> Written:
-        """Everything whole that was not told before. Raises MediaError where the file stops being a recording."""
+        """Everything whole that was not told before, up to where the file stops being a recording."""
         status = os.fstat(self._fd)
-        events = self.reader.feed(b"", status.st_size)
-        while self.reader.offset < status.st_size:
-            data = os.pread(self._fd, min(_HEADERS_BYTES, status.st_size - self.reader.offset), self.reader.offset)
-            if not data:
-                break
-            events += self.reader.feed(data, status.st_size)
+        events: list[Event] = []
+        try:
+            events += self.reader.feed(b"", status.st_size)
+            while self.reader.offset < status.st_size:
+                data = os.pread(self._fd, min(_HEADERS_BYTES, status.st_size - self.reader.offset), self.reader.offset)
+                if not data:
+                    break
+                events += self.reader.feed(data, status.st_size)
+        except MediaError:
+            pass  # the reader keeps it, and what was read before it counts
         ends = [each.end for each in events if isinstance(each, Fragment | FinalMovie)]
         self.whole_bytes = max([self.whole_bytes, *ends])
-        return Written(events, status.st_size, status.st_mtime_ns // 1000)
+        return Written(events, status.st_size, status.st_mtime_ns // 1000, self.reader.refusal)
 
     def read_sealed(self) -> tuple[InitSection, RecordingBox] | None:
         """The init section and the recording's own box, found without a look at the fragments; None without a box.
@@ -160,26 +171,38 @@ def _prepare(folder: Path) -> None:
 def _folders(root: Path) -> list[str]:
     if not root.is_dir():
         return []
-    return sorted(each.name for each in root.iterdir() if each.is_dir() and _names(each))
+    return sorted(each.name for each in root.iterdir() if each.is_dir() and _holds_recordings(each))
+
+
+def _holds_recordings(folder: Path) -> bool:
+    try:
+        return bool(_names(folder))
+    except ArchiveError:
+        return False  # such as lost+found
 
 
 def _names(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(each.name for each in entries if run_of_name(each.name) is not None)
+            return sorted(each.name for each in entries if run_of_name(each.name) is not None and each.is_file())
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise ArchiveError(
+            f"the archive folder {folder} cannot be read: {error.strerror}",
+            hint="check its owner and mode, or set archive.path",
+        ) from None
 
 
 def _read(path: Path, offset: int, length: int) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = os.pread(fd, length, offset)
+        finally:
+            os.close(fd)
     except OSError as error:
         raise ArchiveError(f"{path.name} cannot be read: {error.strerror}") from None
-    try:
-        data = os.pread(fd, length, offset)
-    finally:
-        os.close(fd)
     if len(data) != length:
         raise ArchiveError(f"{path.name} ends at byte {offset + len(data)}, before the end of what was asked for")
     return data

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,11 +101,16 @@ def sees_changes(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> bool
         return False
     target = folder.resolve()
     fitting = [
-        (len(fields[1]), fields[2])
-        for fields in (line.split() for line in lines)
-        if len(fields) > 2 and target.is_relative_to(fields[1].encode().decode("unicode_escape"))
+        (len(fields[1]), order, fields[2])
+        for order, fields in enumerate(line.split() for line in lines)
+        if len(fields) > 2 and target.is_relative_to(_unescaped(fields[1]))
     ]
-    return not max(fitting, default=(0, ""))[1].startswith(_BLIND_FILE_SYSTEMS)
+    return not max(fitting, default=(0, 0, ""))[2].startswith(_BLIND_FILE_SYSTEMS)
+
+
+def _unescaped(mount_point: str) -> str:
+    r"""A path as getmntent(3) reads it: blanks stand as `\040`. Of two mounts on one folder, the later one counts."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), mount_point)
 
 
 def _polling_observer() -> BaseObserver:

@@ -20,9 +20,11 @@ class Backoff:
         self._next_s = SHORTEST_S
 
     def next_s(self) -> float:
-        """The next pause; each is up to twice the one before, within 1 s to 30 s."""
+        """The next pause: twice the base before, a quarter more or less, as far as that lies within 1 s to 30 s."""
         base_s, self._next_s = self._next_s, min(self._next_s * 2, LONGEST_S)
-        return min(max(base_s * (1 + _JITTER * (2 * self._unit_random() - 1)), SHORTEST_S), LONGEST_S)
+        least_s = max(base_s * (1 - _JITTER), SHORTEST_S)
+        most_s = min(base_s * (1 + _JITTER), LONGEST_S)
+        return least_s + (most_s - least_s) * self._unit_random()
 
     def reset(self) -> None:
         """It worked: begin again at 1 s."""

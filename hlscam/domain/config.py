@@ -42,7 +42,7 @@ RESERVED_CAMERA_IDS = frozenset(
     + ["con", "prn", "aux", "nul"]  # no folder on a Windows share can have these names
     + [f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)]
 )
-SEGMENTS_IN_LIVE_WINDOW = 6
+SEGMENTS_IN_LIVE_WINDOW = 5
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})")
 _CATALOG_URL = re.compile(r"sqlite:///(?!:memory:)[^?\s].*|postgresql\+[a-z0-9_]+://[^\s/]*/[^\s?/]+(\?\S*)?")
@@ -256,7 +256,8 @@ class CatalogConfig(Section):
 
 
 def _default_live_window_s(validated: dict[str, Any]) -> float:
-    return float(max(30, SEGMENTS_IN_LIVE_WINDOW * validated["segment_duration_s"]))
+    """Short, because VLC begins as far back as 15 s where the list lets it; with 5 segments it is 3 behind."""
+    return float(SEGMENTS_IN_LIVE_WINDOW * validated["segment_duration_s"])
 
 
 class HlsConfig(Section):
@@ -268,10 +269,10 @@ class HlsConfig(Section):
     )
     live_window_s: float = Field(
         default_factory=_default_live_window_s,
-        description="seconds that the live playlist reaches back",
+        description="seconds that the live playlist reaches back; a longer one makes VLC start further behind",
         json_schema_extra={
             "allowed": f"{SEGMENTS_IN_LIVE_WINDOW} segments to 3600",
-            "default": f"30, or {SEGMENTS_IN_LIVE_WINDOW} segments",
+            "default": f"{SEGMENTS_IN_LIVE_WINDOW} segments",
         },
         le=3600,
     )

@@ -11,11 +11,15 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from hlscam.domain.recording import EndReason, MediaFacts, Recording
+from hlscam.domain.run_clock import LARGEST_SLEW_PPB
 from hlscam.domain.segment_table import SegmentTable
 from hlscam.isobmff.recording_box import JsonValue
 
 _ELSEWHERE = frozenset({"segments", "size_bytes"})
 _FLOATS = frozenset({"frame_rate"})
+_MOST = 2**63 - 1
+_RANGES = {"timescale": (1, _MOST), "target_duration_s": (1, _MOST), "slew_ppb": (-LARGEST_SLEW_PPB, LARGEST_SLEW_PPB)}
+"""Numbers count from 0 but for these, and none is larger than a catalog's column."""
 
 
 def to_box(recording: Recording) -> tuple[dict[str, JsonValue], bytes]:
@@ -25,14 +29,17 @@ def to_box(recording: Recording) -> tuple[dict[str, JsonValue], bytes]:
 
 
 def from_box(facts: Mapping[str, Any], table: bytes, *, size_bytes: int) -> Recording:
-    """The recording that `to_box` wrote. Raises ValueError when the facts are not whole or not of their types."""
+    """The recording that `to_box` wrote. Raises ValueError when the facts are not whole, or cannot be a recording's."""
     values = dict(facts)
     try:
         media = _typed(MediaFacts, values.pop("media"))
         reason = EndReason(values.pop("end_reason"))
         known = _typed(Recording, values | {"size_bytes": size_bytes}, left_out={"media", "end_reason", "segments"})
-        return Recording(**known, media=MediaFacts(**media), segments=SegmentTable.unpack(table), end_reason=reason)
-    except (KeyError, TypeError) as error:
+        segments = SegmentTable.unpack(table)
+        if known["duration_ticks"] != sum(segments.durations_ticks) or not len(segments):
+            raise ValueError("the recording's own box and the segment table in it differ")
+        return Recording(**known, media=MediaFacts(**media), segments=segments, end_reason=reason)
+    except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"the recording's own box is not whole: {error}") from None
 
 
@@ -47,5 +54,8 @@ def _typed(kind: type, values: Any, left_out: frozenset[str] | set[str] = frozen
         wanted = types[str(each.type)]
         if not isinstance(value, wanted) or (bool not in wanted and isinstance(value, bool)):
             raise TypeError(f"{each.name} is {value!r}")
+        least, most = _RANGES.get(each.name, (0, _MOST))
+        if isinstance(value, int | float) and not least <= value <= most:
+            raise ValueError(f"the recording's own box cannot be right: {each.name} is out of range")
         typed[each.name] = float(str(value)) if each.name in _FLOATS else value
     return typed

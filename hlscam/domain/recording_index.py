@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from hlscam.domain.recording import EndReason, MediaFacts, Recording, slewed_us
 from hlscam.domain.run import RunIdentity
-from hlscam.domain.run_clock import RunClock, slew_ppb
+from hlscam.domain.run_clock import RunClock
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from hlscam.domain.segmenter import OpenSegment, Segmenter
 from hlscam.isobmff.fragment import Fragment
@@ -87,6 +87,8 @@ class RecordingIndex:
         `arrival_wall_us` is when the host saw it, None when nobody was looking.
         """
         if self._first is None:
+            if not fragment.sample_count:
+                return False  # sound before the first picture is in the file, and in no segment
             self._first = fragment
         self._sample_count += fragment.sample_count
         self._media_bytes += fragment.size_bytes
@@ -98,7 +100,7 @@ class RecordingIndex:
     def finish(self, end_reason: EndReason, *, size_bytes: int, last_write_wall_us: int) -> Recording | None:
         """The file is complete, `size_bytes` long and last written at `last_write_wall_us`.
 
-        Returns its final facts, or None for a file without a single fragment.
+        Returns its final facts, or None for a file without a single picture.
         """
         if self._first is None:
             return None
@@ -162,17 +164,18 @@ class RecordingIndex:
     def _placed(self, first: Fragment) -> WallStart:
         """Where this recording lies in wall time: after the one before, or where its fragments say."""
         first_us = self._us(first.decode_ticks)
-        last = self._run.last
-        offset_us = self._run.clock.offset_us
+        last, clock = self._run.last, self._run.clock
         if last is None:
+            offset_us = clock.offset_us
             assert offset_us is not None, "the first recording of a run is placed by its fragments"
             return WallStart(max(offset_us + first_us, self._run.identity.not_before_wall_us), 0)
         elapsed_ticks = first.decode_ticks * last.timescale // self.init.video.timescale - last.first_decode_ticks
         start_wall_us = max(
             last.start_wall_us + slewed_us(elapsed_ticks, last.timescale, last.slew_ppb), last.end_wall_us
         )
-        error_us = offset_us + first_us - start_wall_us if offset_us is not None else 0
-        return WallStart(start_wall_us, slew_ppb(error_us, ticks_to_us(last.duration_ticks, last.timescale)))
+        return WallStart(
+            start_wall_us, clock.slew_ppb(first_us, start_wall_us, ticks_to_us(last.duration_ticks, last.timescale))
+        )
 
     def _media(self) -> MediaFacts:
         assert self._first is not None

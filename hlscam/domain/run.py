@@ -8,11 +8,14 @@ camera and run it belongs to and where the run's numbers began, and a lost catal
 from __future__ import annotations
 
 import json
+import math
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 _MARK = "hlscam"
 _VERSION = 1
+_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9A-Za-z]+)\.mp4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ class RunIdentity:
         """The identity that a recording's comment carries, or None when it is not one of ours."""
         try:
             facts = json.loads(comment)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(facts, dict) or facts.pop(_MARK, None) != _VERSION:
             return None
@@ -61,6 +64,7 @@ def _checked(facts: dict[str, Any]) -> RunIdentity | None:
         and all(type(number) is int and number >= 0 for number in numbers)
         and (target_s is None or (type(target_s) is int and target_s > 0))
         and type(wanted_s) in (int, float)
+        and math.isfinite(wanted_s)
         and wanted_s > 0
     )
     return identity if sound else None
@@ -76,7 +80,5 @@ def recording_name_pattern(run: str) -> str:
 
 def run_of_name(name: str) -> str | None:
     """The run that a recording's file name tells, or None when it is not a recording's name."""
-    stem, dot, ending = name.rpartition(".")
-    start, dash, run = stem.partition("-")
-    well_formed = dot and dash and ending == "mp4" and len(start) == 16 and start[8] == "T" and start.endswith("Z")
-    return run if well_formed and run.isalnum() else None
+    match = _NAME.fullmatch(name)
+    return match.group(1) if match else None

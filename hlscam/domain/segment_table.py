@@ -88,6 +88,8 @@ class SegmentTable:
             raise ValueError(f"segment table is damaged: {error}") from None
         if len(raw) != 13 * count or not inflater.eof:
             raise ValueError(f"segment table holds {len(raw)} bytes, not {13 * count}")
+        if inflater.unused_data or raw[12 * count :].strip(b"\0\1"):
+            raise ValueError("segment table is damaged: it says more than there is to say")
         sizes, durations, non_sync = (_from_big_endian(raw[at * 4 * count : (at + 1) * 4 * count]) for at in range(3))
         return cls(sizes, durations, non_sync, bytearray(raw[12 * count :]))
 

@@ -10,13 +10,14 @@ program date time of the run that follows (EXT-X-GAP makes VLC stop and hls.js f
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 
 from hlscam.domain.recording import Recording
 from hlscam.hls.media_playlist import MediaPlaylist, SegmentBlock, render_block
+from hlscam.units import US_PER_S, ticks_to_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def _span_between(recording: Recording, from_wall_us: int, to_wall_us: int | Non
         return Span(recording, count, count)
     starts = starts_wall_us(recording)
     first = max(bisect_right(starts, from_wall_us) - 1, 0)
-    end = count if to_wall_us is None else next((at for at in range(first, count) if starts[at] >= to_wall_us), count)
+    end = count if to_wall_us is None else bisect_left(starts, to_wall_us, lo=first)
     return Span(recording, first, end)
 
 
@@ -69,27 +70,52 @@ def starts_wall_us(recording: Recording) -> list[int]:
 
 def last_spans(recordings: Sequence[Recording], *, duration_s: float, at_least: int) -> list[Span]:
     """The live window: the newest segments, `duration_s` of media and `at_least` so many where there are."""
-    spans: list[Span] = []
+    whole = [Span(recording, 0, len(recording.segments)) for recording in recordings]
+    return _newest(whole, duration_s=duration_s, at_least=at_least)
+
+
+def paced(spans: Sequence[Span], *, opened_for_s: float, ahead_segments: int, kept_s: float) -> list[Span]:
+    """The part of a timeline that a viewer who plays it since `opened_for_s` seconds needs now.
+
+    At first `ahead_segments` segments, then one more whenever the viewer has come as far; of these the newest
+    `kept_s` seconds: the timeline grows and slides at the pace of live. Counted in media time, so that a hole
+    takes no time.
+    """
+    grown: list[Span] = []
+    seconds, seconds_ahead, count = 0.0, 0.0, 0
+    for span in spans:
+        end = span.first
+        while end < span.end and (count < ahead_segments or seconds - seconds_ahead < opened_for_s):
+            seconds += span.recording.segments.durations_ticks[end] / span.recording.timescale
+            end += 1
+            count += 1
+            seconds_ahead = seconds if count <= ahead_segments else seconds_ahead
+        if end > span.first:
+            grown.append(Span(span.recording, span.first, end))
+    return _newest(grown, duration_s=kept_s, at_least=ahead_segments)
+
+
+def _newest(spans: Sequence[Span], *, duration_s: float, at_least: int) -> list[Span]:
+    kept: list[Span] = []
     seconds, count = 0.0, 0
-    for recording in reversed(recordings):
-        end = len(recording.segments)
-        first = end
-        while first > 0 and (seconds < duration_s or count < at_least):
+    for span in reversed(spans):
+        first = span.end
+        while first > span.first and (seconds < duration_s or count < at_least):
             first -= 1
             count += 1
-            seconds += recording.segments.durations_ticks[first] / recording.timescale
-        if first < end:
-            spans.append(Span(recording, first, end))
-        if first > 0:
+            seconds += span.recording.segments.durations_ticks[first] / span.recording.timescale
+        if first < span.end:
+            kept.append(Span(span.recording, first, span.end))
+        if first > span.first:
             break
-    return spans[::-1]
+    return kept[::-1]
 
 
 def media_playlist(spans: Sequence[Span], *, ended: bool = False, from_start: bool = False) -> MediaPlaylist:
     """The playlist that lists `spans`, of which there is at least one."""
     opening = spans[0]
     return MediaPlaylist(
-        target_duration_s=max(span.recording.target_duration_s for span in spans),
+        target_duration_s=max(max(span.recording.target_duration_s, _longest_s(span)) for span in spans),
         media_sequence=opening.media_sequence,
         discontinuity_sequence=opening.recording.discontinuity_sequence - opening.discontinuity,
         independent=all(all(span.recording.segments.independents[span.first : span.end]) for span in spans),
@@ -97,6 +123,17 @@ def media_playlist(spans: Sequence[Span], *, ended: bool = False, from_start: bo
         ended=ended,
         from_start=from_start,
     )
+
+
+def _longest_s(span: Span) -> int:
+    """The longest segment's EXTINF in seconds as players round it.
+
+    It is above the recording's own target only where a picture stood still for long (`segmenter.py`): such a playlist
+    keeps the rule that no EXTINF may exceed EXT-X-TARGETDURATION (RFC 8216bis 4.4.3.1) at the price of a target that
+    changes while it lists the segment, which players take in their stride.
+    """
+    longest_ticks = max(islice(span.recording.segments.durations_ticks, span.first, span.end))
+    return (ticks_to_us(longest_ticks, span.recording.timescale) + US_PER_S // 2) // US_PER_S
 
 
 def _blocks(spans: Sequence[Span]) -> Iterator[str]:

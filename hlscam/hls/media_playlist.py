@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from hlscam.units import US_PER_S, format_rfc3339
+from hlscam.units import US_PER_MS, US_PER_S, format_rfc3339, ticks_to_us
 
 VERSION = 7
 """EXT-X-VERSION: 6 for EXT-X-MAP in a playlist with whole segments, 7 for fMP4 as players read it."""
@@ -86,21 +86,23 @@ def render_block(block: SegmentBlock, *, previous_map_uri: str = "") -> str:
         lines.append("#EXT-X-DISCONTINUITY\n")
     if block.map_uri != previous_map_uri:
         lines.append(f'#EXT-X-MAP:URI="{block.map_uri}"\n')
-    texts: dict[int, str] = {}
+    known: dict[int, tuple[int, str]] = {}
     elapsed_ticks = sum(islice(block.durations_ticks, block.first))
-    dated_ticks, dated_us = -1, 0
+    told_us: int | None = None  # what a player makes of the last date and the durations since
     number = block.media_sequence
     per_tick = US_PER_S * (_BILLION + block.slew_ppb)
     for duration_ticks in islice(block.durations_ticks, block.first, block.end):
         wall_us = block.start_wall_us + elapsed_ticks * per_tick // (block.timescale * _BILLION)
-        added_up_us = dated_us + (elapsed_ticks - dated_ticks) * US_PER_S // block.timescale
-        if dated_ticks < 0 or abs(wall_us - added_up_us) >= 1000:
+        if told_us is None or abs(wall_us - told_us) >= US_PER_MS:
             lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{format_rfc3339(wall_us)}\n")
-            dated_ticks, dated_us = elapsed_ticks, wall_us
-        text = texts.get(duration_ticks)
-        if text is None:
-            text = texts[duration_ticks] = f"#EXTINF:{duration_ticks / block.timescale:.6f},\n"
-        lines.append(f"{text}{number}.m4s\n")
+            told_us = -(-wall_us // US_PER_MS) * US_PER_MS
+        said = known.get(duration_ticks)
+        if said is None:
+            duration_us = ticks_to_us(duration_ticks, block.timescale)
+            text = f"#EXTINF:{duration_us // US_PER_S}.{duration_us % US_PER_S:06d},\n"
+            said = known[duration_ticks] = duration_us, text
+        lines.append(f"{said[1]}{number}.m4s\n")
+        told_us += said[0]
         elapsed_ticks += duration_ticks
         number += 1
     return "".join(lines)

@@ -13,7 +13,10 @@ import m3u8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """One rendition of a camera. Bit rates in bit/s: the largest segment's, and the average."""
+    """One rendition of a camera. Bit rates in bit/s: the largest segment's, and the average.
+
+    A width, height or frame rate of 0 is one that is not known, and is not said.
+    """
 
     uri: str
     peak_bps: int
@@ -34,8 +37,8 @@ def render_multivariant(variants: Sequence[Variant], *, independent: bool) -> st
             "bandwidth": variant.peak_bps,
             "average_bandwidth": variant.average_bps,
             "codecs": variant.codecs,
-            "resolution": f"{variant.width}x{variant.height}",
-            "frame_rate": variant.frame_rate,
+            "resolution": f"{variant.width}x{variant.height}" if variant.width and variant.height else None,
+            "frame_rate": variant.frame_rate or None,
         }
         playlist.add_playlist(m3u8.Playlist(variant.uri, info, m3u8.MediaList(), ""))
     text: str = playlist.dumps()

@@ -10,7 +10,7 @@ from hlscam import __version__
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import stretches
 from hlscam.errors import InvalidRequest, NotFound
-from hlscam.server.queries import cursor, page_size, required_time, time_range
+from hlscam.server.queries import cursor, not_in_future, page_size, required_time, time_range
 from hlscam.server.services import SERVICES, Services
 from hlscam.units import US_PER_S, format_rfc3339
 
@@ -56,7 +56,7 @@ async def recording_at(request: web.Request) -> web.Response:
     """`GET /api/v1/cameras/{camera}/recordings/at?time=`: the recording that holds that moment."""
     services, camera_id = request.app[SERVICES], request.match_info["camera"]
     await services.footage.check_camera(camera_id)
-    wall_us = required_time(request, "time")
+    wall_us = not_in_future(required_time(request, "time"), services.clock.wall_us())
     found = await services.footage.recordings(camera_id, from_wall_us=wall_us, to_wall_us=wall_us + 1, limit=1)
     if not found:
         raise NotFound(f"camera {camera_id!r} recorded nothing at {format_rfc3339(wall_us)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from hlscam.server import api, media, playlists
 from hlscam.server.cors import Cors, answer_options
@@ -19,6 +19,7 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
     application = web.Application(middlewares=[answer_options, problems])
     application[SERVICES] = services
     application.on_response_prepare.append(Cors(services.config.server.cors_origins).add_headers)
+    application.on_response_prepare.append(_name_server)
     application.add_routes(
         [
             web.get(f"/hls{_CAMERA}/index.m3u8", playlists.multivariant),
@@ -39,3 +40,8 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
         ]
     )
     return application
+
+
+async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
+    """Who answers, but not in which version of what: that is nobody's business."""
+    response.headers[hdrs.SERVER] = "hlscam"

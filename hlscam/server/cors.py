@@ -27,7 +27,8 @@ class Cors:
 
     async def add_headers(self, request: web.BaseRequest, response: web.StreamResponse) -> None:
         """An `on_response_prepare` signal handler."""
-        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        varies_by = response.headers.get(hdrs.VARY)
+        response.headers[hdrs.VARY] = f"{varies_by}, {hdrs.ORIGIN}" if varies_by else hdrs.ORIGIN
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None or not self.allows(origin):
             return

@@ -8,7 +8,8 @@ from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
-from hlscam.errors import Gone, NotFound
+from hlscam.domain.run import run_of_name
+from hlscam.errors import ArchiveError, Gone, HlscamError, NotFound
 from hlscam.services.live import LiveStreams
 
 _RECORDINGS_KEPT = 64
@@ -45,7 +46,11 @@ class Footage:
         after_media_sequence: int | None = None,
         limit: int | None = None,
     ) -> list[Recording]:
-        """The recordings that overlap [from, to), in order, the one in progress as far as it is now."""
+        """The recordings that overlap [from, to), in order, the one in progress as far as it is now.
+
+        What the live edge holds is never behind the catalog, and rows may have been read before it moved on (a roll
+        closes one recording and begins another), so it stands in place of all rows from its first recording on.
+        """
         rows = await self._catalog.recordings(
             camera,
             from_wall_us=from_wall_us,
@@ -53,35 +58,44 @@ class Footage:
             after_media_sequence=after_media_sequence,
             limit=limit,
         )
-        found = self._live.stream(camera).newer_than_catalog(rows)
-        newest = found[-1] if found else None
-        if newest is not None and not _overlaps(newest, from_wall_us, to_wall_us, after_media_sequence):
-            found.pop()
-        return found[:limit]
+        edge = self._live.stream(camera).recordings
+        older = [row for row in rows if not edge or row.first_media_sequence < edge[0].first_media_sequence]
+        newer = [each for each in edge if _overlaps(each, from_wall_us, to_wall_us, after_media_sequence)]
+        return [*older, *newer][:limit]
 
     async def locate(self, camera: str, media_sequence: int) -> tuple[Recording, int]:
         """The recording that holds a segment, and the segment's index in it.
 
         Raises Gone for a number that retention removed, NotFound for one that never was.
         """
+        await self.check_camera(camera)
         at_hand = [*self._live.stream(camera).recordings, *self._closed.values()]
         for recording in at_hand:
             if recording.camera == camera and _holds(recording, media_sequence):
                 return recording, media_sequence - recording.first_media_sequence
         found = await self._catalog.recording_at_sequence(camera, media_sequence)
-        if found is None or found.is_open:
-            await self._refuse(camera, media_sequence)
-            raise AssertionError
-        self._closed[camera, found.name] = found
+        if found is None:
+            raise await self._refusal(camera, media_sequence)
+        if not found.is_open:  # an open one may have got longer by the next request
+            self._closed[camera, found.name] = found
         while len(self._closed) > _RECORDINGS_KEPT:
             self._closed.popitem(last=False)
         return found, media_sequence - found.first_media_sequence
 
     async def segment(self, recording: Recording, index: int) -> bytes:
-        """A segment's bytes. The first after a discontinuity has its init section in front: VLC loads no second map."""
+        """A segment's bytes. The first after a discontinuity has its init section in front: VLC loads no second map.
+
+        Raises Gone when retention has removed the recording since it was located, ArchiveError when it cannot be read.
+        """
         sizes = recording.segments.sizes_bytes
         offset = recording.first_offset + sum(sizes[:index])
-        data = await self._archive.read(recording.camera, recording.name, offset, sizes[index])
+        try:
+            data = await self._archive.read(recording.camera, recording.name, offset, sizes[index])
+        except ArchiveError:
+            self._closed.pop((recording.camera, recording.name), None)
+            if await self._catalog.recording(recording.camera, recording.name) is None:
+                raise await self._refusal(recording.camera, recording.first_media_sequence + index) from None
+            raise
         if index == 0 and recording.starts_run:
             return await self.init_section(recording.init_hash) + data
         return data
@@ -101,6 +115,7 @@ class Footage:
 
     async def recording(self, camera: str, name: str) -> Recording:
         """A recording by its file name. Raises Gone or NotFound."""
+        await self.check_camera(camera)
         for each in self._live.stream(camera).recordings:
             if each.name == name:
                 return each
@@ -108,16 +123,16 @@ class Footage:
         if found is not None:
             return found
         oldest = await self._catalog.oldest(camera)
-        if oldest is not None and name < oldest.name and _was_trimmed(oldest):
+        is_ours = run_of_name(name) is not None
+        if is_ours and oldest is not None and name < oldest.name and _was_trimmed(oldest):
             raise Gone(f"recording {name!r} was removed by retention")
         raise NotFound(f"camera {camera!r} has no recording {name!r}")
 
-    async def _refuse(self, camera: str, media_sequence: int) -> None:
-        await self.check_camera(camera)
+    async def _refusal(self, camera: str, media_sequence: int) -> HlscamError:
         oldest = await self._catalog.oldest(camera)
         if oldest is not None and media_sequence < oldest.first_media_sequence and _was_trimmed(oldest):
-            raise Gone(f"segment {media_sequence} of camera {camera!r} was removed by retention")
-        raise NotFound(f"camera {camera!r} has no segment {media_sequence}")
+            return Gone(f"segment {media_sequence} of camera {camera!r} was removed by retention")
+        return NotFound(f"camera {camera!r} has no segment {media_sequence}")
 
 
 def _holds(recording: Recording, media_sequence: int) -> bool:

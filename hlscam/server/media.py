@@ -6,6 +6,7 @@ number, or a name to be looked up in the catalog: it never becomes part of a pat
 
 from __future__ import annotations
 
+import logging
 import re
 
 from aiohttp import ETag, hdrs, web
@@ -16,6 +17,8 @@ from hlscam.server.byte_ranges import ByteRange, parse_range
 from hlscam.server.problems import problem
 from hlscam.server.responses import IMMUTABLE, not_modified
 from hlscam.server.services import SERVICES, Services
+
+log = logging.getLogger(__name__)
 
 MP4 = "video/mp4"
 _CHUNK_BYTES = 512 * 1024
@@ -44,11 +47,11 @@ async def segment(request: web.Request) -> web.Response:
 async def init_section(request: web.Request) -> web.Response:
     """`/hls/{camera}/init-{hash}.mp4`."""
     services, init_hash = request.app[SERVICES], request.match_info["hash"]
+    await services.footage.check_camera(request.match_info["camera"])
     if not _INIT_HASH.fullmatch(init_hash):
         raise NotFound(f"there is no init section {init_hash!r}")
-    response = not_modified(request, init_hash) or web.Response(
-        body=await services.footage.init_section(init_hash), content_type=MP4
-    )
+    data = await services.footage.init_section(init_hash)
+    response = not_modified(request, init_hash) or web.Response(body=data, content_type=MP4)
     response.etag = ETag(init_hash)
     response.headers[hdrs.CACHE_CONTROL] = IMMUTABLE
     return response
@@ -62,44 +65,61 @@ async def whole_recording(request: web.Request) -> web.StreamResponse:
     response = not_modified(request, etag)
     if response is not None:
         response.etag = ETag(etag)
+        response.headers[hdrs.CACHE_CONTROL] = _cache_control(recording)
         return response
-    condition = request.headers.get(hdrs.IF_RANGE)
-    header = request.headers.get(hdrs.RANGE) if condition in (None, f'"{etag}"') else None
-    wanted = parse_range(header, recording.size_bytes)
+    wanted = parse_range(_range_header(request, etag), recording.size_bytes)
     if wanted is None:
         detail = f"the recording has {recording.size_bytes} bytes"
         return problem(416, detail, {hdrs.CONTENT_RANGE: f"bytes */{recording.size_bytes}"})
     return await _send(request, services, recording, wanted, etag)
 
 
+def _range_header(request: web.Request, etag: str) -> str | None:
+    """Range, where it counts: for GET alone (RFC 9110 14.2), and of the very bytes that If-Range names (13.1.5)."""
+    condition = request.headers.get(hdrs.IF_RANGE)
+    counts = request.method == hdrs.METH_GET and condition in (None, f'"{etag}"')
+    return request.headers.get(hdrs.RANGE) if counts else None
+
+
+def _cache_control(recording: Recording) -> str:
+    return "no-cache" if recording.is_open else "public, max-age=3600"
+
+
 async def _send(
     request: web.Request, services: Services, recording: Recording, wanted: ByteRange, etag: str
 ) -> web.StreamResponse:
     """Stream a byte range of a recording, read off the loop piece by piece as fast as the client takes it."""
-    response = web.StreamResponse(status=200 if wanted.is_whole else 206)
+    response = web.StreamResponse(status=206 if wanted.is_partial else 200)
     response.content_type = MP4
     response.content_length = wanted.end - wanted.start
     response.etag = ETag(etag)
     response.headers[hdrs.ACCEPT_RANGES] = "bytes"
-    response.headers[hdrs.CACHE_CONTROL] = "no-cache" if recording.is_open else "public, max-age=3600"
+    response.headers[hdrs.CACHE_CONTROL] = _cache_control(recording)
     response.headers[hdrs.CONTENT_DISPOSITION] = f'inline; filename="{recording.camera}-{recording.name}"'
-    if not wanted.is_whole:
+    if wanted.is_partial:
         response.headers[hdrs.CONTENT_RANGE] = wanted.content_range
-    first = await _piece(services, recording, wanted.start, wanted.end)
+    piece = await _piece(services, recording, wanted.start, wanted.end)  # what fails here can still be told
     await response.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return response
     at = wanted.start
-    while first:
-        await response.write(first)
-        at += len(first)
-        try:
-            first = await _piece(services, recording, at, wanted.end)
-        except ArchiveError:
-            response.force_close()  # the promised length cannot be kept: let the client see it
-            raise
-    await response.write_eof()
+    try:
+        while piece:
+            await response.write(piece)
+            at += len(piece)
+            piece = await _piece(services, recording, at, wanted.end)
+    except ConnectionError:
+        log.debug("%s/%s: the client went away at byte %d", recording.camera, recording.name, at)
+    except ArchiveError as error:
+        log.error("%s %s: %s", request.method, request.path, error.message)
+        _hang_up(request)
     return response
+
+
+def _hang_up(request: web.Request) -> None:
+    """The promised length cannot be kept: close the connection early, so that the client sees it."""
+    if request.transport is not None:
+        request.transport.close()
 
 
 async def _piece(services: Services, recording: Recording, start: int, end: int) -> bytes:

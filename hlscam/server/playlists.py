@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from hlscam.domain.recording import Recording
-from hlscam.domain.timeline import Span, media_playlist, spans_between
+from hlscam.domain.timeline import Span, media_playlist, paced, spans_between
 from hlscam.errors import NotFound, NotReady
 from hlscam.hls.multivariant import Variant, render_multivariant
-from hlscam.server.queries import TimeRange, not_in_future, required_time, time_range
+from hlscam.server.queries import TimeRange, not_in_future, optional_time, required_time, time_range
 from hlscam.server.responses import text_response
 from hlscam.server.services import SERVICES, Services
+from hlscam.units import US_PER_MS, US_PER_S
 
 MPEGURL = "application/vnd.apple.mpegurl"
 _LIVE_MAX_AGE_S = 1
@@ -27,6 +29,15 @@ _PAST_MAX_AGE_S = 60
 _RENDER_ON_LOOP_SEGMENTS = 1000
 _PEAK_MARGIN = 1.25
 """BANDWIDTH must not be below any segment's bit rate to come, so what was seen is given some room."""
+_SETTLING_S = 5
+"""A segment is listed this long after its last sample at the latest."""
+_PACED_AHEAD_SEGMENTS = 3
+"""ffmpeg begins three segments before the end of a playlist that grows: with three it begins at the first."""
+_PACED_KEPT_S = 600
+_PACED_ENOUGH_S = 120
+_PACED_PAGE = 16
+_LONGEST_SEGMENT_S = 30
+"""Of a camera whose target duration is not measured yet."""
 
 
 async def multivariant(request: web.Request) -> web.Response:
@@ -36,6 +47,7 @@ async def multivariant(request: web.Request) -> web.Response:
     wanted = time_range(request)
     recordings = list(services.live.stream(camera).recordings)
     if wanted.from_wall_us is not None:
+        not_in_future(wanted.from_wall_us, services.clock.wall_us())
         recordings = (
             await services.footage.recordings(
                 camera, from_wall_us=wanted.from_wall_us, to_wall_us=wanted.to_wall_us, limit=1
@@ -44,10 +56,10 @@ async def multivariant(request: web.Request) -> web.Response:
         )
     if not recordings:
         raise _no_footage_yet(services, camera)
-    timeline_query = {name: request.query[name] for name in ("from", "to") if name in request.query}
-    uri = f"timeline.m3u8?{urlencode(timeline_query)}" if wanted.from_wall_us is not None else "live.m3u8"
+    uri = "live.m3u8" if wanted.from_wall_us is None else _timeline_uri(request, wanted, services.clock.wall_us())
     newest = recordings[-1]
-    independent = all(all(each.segments.independents) for each in recordings)
+    # A claim about every segment to come: a timeline's are not known here, and its own playlist tells.
+    independent = wanted.from_wall_us is None and all(all(each.segments.independents) for each in recordings)
     text = render_multivariant([_variant(uri, newest)], independent=independent)
     return text_response(request, text, content_type=MPEGURL, max_age_s=_LIVE_MAX_AGE_S)
 
@@ -55,9 +67,9 @@ async def multivariant(request: web.Request) -> web.Response:
 async def live(request: web.Request) -> web.Response:
     """`/hls/{camera}/live.m3u8`: the newest segments."""
     services, camera = request.app[SERVICES], request.match_info["camera"]
+    await services.footage.check_camera(camera)
     spans = services.live.stream(camera).window()
     if not spans:
-        await services.footage.check_camera(camera)
         raise _no_footage_yet(services, camera)
     text = media_playlist(spans).render()
     return text_response(request, text, content_type=MPEGURL, max_age_s=_LIVE_MAX_AGE_S)
@@ -68,48 +80,108 @@ async def timeline(request: web.Request) -> web.Response:
     services, camera = request.app[SERVICES], request.match_info["camera"]
     await services.footage.check_camera(camera)
     required_time(request, "from")
-    wanted = time_range(request)
-    found = await _find(services, camera, wanted)
-    if found.segments > _RENDER_ON_LOOP_SEGMENTS:
-        text = await asyncio.to_thread(_render, found)
+    wanted, opened_wall_us = time_range(request), optional_time(request, "opened")
+    if opened_wall_us is not None and wanted.to_wall_us is None:
+        found = await _find_paced(services, camera, wanted, opened_wall_us)
     else:
-        text = _render(found)
+        found = await _find(services, camera, wanted)
+    text = await _rendered(found) or _beyond_the_newest(services, camera, ended=found.ended)
     max_age_s = _PAST_MAX_AGE_S if found.ended else _LIVE_MAX_AGE_S
     return text_response(request, text, content_type=MPEGURL, max_age_s=max_age_s)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    spans: list[Span]
+    """The footage of a range, and whether nothing can be added to it any more."""
+
+    recordings: list[Recording]
+    from_wall_us: int
+    to_wall_us: int | None
     ended: bool
+    opened_for_s: float | None = None
 
     @property
     def segments(self) -> int:
-        return sum(span.end - span.first for span in self.spans)
+        return sum(len(each.segments) for each in self.recordings)
 
+    def as_it_is_now(self) -> _Found:
+        """A copy that another thread can read while the indexer adds segments to the open recording."""
+        copied = [replace(each, segments=deepcopy(each.segments)) if each.is_open else each for each in self.recordings]
+        return replace(self, recordings=copied)
 
-def _render(found: _Found) -> str:
-    return media_playlist(found.spans, ended=found.ended, from_start=not found.ended).render()
+    def render(self) -> str:
+        """The playlist; empty without a single segment."""
+        spans = spans_between(self.recordings, self.from_wall_us, self.to_wall_us)
+        if spans and self.opened_for_s is not None:
+            shown = paced(
+                spans,
+                opened_for_s=self.opened_for_s,
+                ahead_segments=_PACED_AHEAD_SEGMENTS,
+                kept_s=_PACED_KEPT_S,
+            )
+            return media_playlist(shown).render()
+        return media_playlist(spans, ended=self.ended, from_start=not self.ended).render() if spans else ""
 
 
 async def _find(services: Services, camera: str, wanted: TimeRange) -> _Found:
-    """The spans of a range, and whether nothing can be added to them any more.
-
-    A range that ends in the future, or is not recorded yet, goes on like one without an end.
-    """
+    """What there is of a range. One that ends in the future, or is not recorded yet, goes on as if without an end."""
     now_wall_us = services.clock.wall_us()
     from_wall_us = not_in_future(wanted.from_wall_us or 0, now_wall_us)
-    rows = await services.footage.recordings(camera, from_wall_us=from_wall_us, to_wall_us=wanted.to_wall_us)
-    spans = spans_between(rows, from_wall_us, wanted.to_wall_us)
-    ended = wanted.to_wall_us is not None and _nothing_follows(services, camera, wanted.to_wall_us, now_wall_us)
-    if not spans and not ended:
-        spans = services.live.stream(camera).window()[-1:]
-        spans = [Span(span.recording, span.end - 1, span.end) for span in spans]
-    if not spans:
+    to_wall_us = wanted.to_wall_us
+    recordings = await services.footage.recordings(camera, from_wall_us=from_wall_us, to_wall_us=to_wall_us)
+    ended = to_wall_us is not None and _nothing_follows(services, camera, to_wall_us, now_wall_us)
+    return _Found(recordings, from_wall_us, to_wall_us, ended)
+
+
+async def _find_paced(services: Services, camera: str, wanted: TimeRange, opened_wall_us: int) -> _Found:
+    """As much of an open timeline as a viewer who opened it at `opened` can have come to by now."""
+    from_wall_us = wanted.from_wall_us or 0
+    opened_for_s = max(0, services.clock.wall_us() - opened_wall_us) / US_PER_S
+    recordings: list[Recording] = []
+    media_s = 0.0
+    while True:
+        more = await services.footage.recordings(
+            camera,
+            from_wall_us=from_wall_us,
+            after_media_sequence=recordings[-1].first_media_sequence if recordings else None,
+            limit=_PACED_PAGE,
+        )
+        recordings += more
+        media_s += sum(each.duration_ticks / each.timescale for each in more)
+        first_s = recordings[0].duration_ticks / recordings[0].timescale if recordings else 0
+        if len(more) < _PACED_PAGE or media_s - first_s > opened_for_s + _PACED_ENOUGH_S:
+            return _Found(recordings, from_wall_us, None, ended=False, opened_for_s=opened_for_s)
+
+
+def _timeline_uri(request: web.Request, wanted: TimeRange, now_wall_us: int) -> str:
+    """The variant that plays a range: with an end it is a file to seek in; without, a stream that begins there.
+
+    VLC and ffmpeg join whatever has no end at its end. So that they begin at `from`, that playlist says when it was
+    opened and grows at the pace of live: the past, played as if it were now.
+    """
+    query = {name: request.query[name] for name in ("from", "to") if name in request.query}
+    if wanted.to_wall_us is None:
+        query["opened"] = f"{now_wall_us / US_PER_S:.3f}"
+    return f"timeline.m3u8?{urlencode(query)}"
+
+
+async def _rendered(found: _Found) -> str:
+    if found.segments <= _RENDER_ON_LOOP_SEGMENTS:
+        return found.render()
+    return await asyncio.to_thread(found.as_it_is_now().render)
+
+
+def _beyond_the_newest(services: Services, camera: str, *, ended: bool) -> str:
+    """The playlist of a range without footage: the newest segment, where the range may still get some."""
+    if ended:
         raise NotFound(
             f"camera {camera!r} has no footage in this range", hint=f"/api/v1/cameras/{camera}/timeline tells"
         )
-    return _Found(spans, ended)
+    window = services.live.stream(camera).window()
+    if not window:
+        raise _no_footage_yet(services, camera)
+    newest = window[-1]
+    return media_playlist([Span(newest.recording, newest.end - 1, newest.end)], from_start=True).render()
 
 
 def _nothing_follows(services: Services, camera: str, to_wall_us: int, now_wall_us: int) -> bool:
@@ -119,16 +191,10 @@ def _nothing_follows(services: Services, camera: str, to_wall_us: int, now_wall_
     must be whole by now.
     """
     newest = services.live.stream(camera).newest
-    if newest is None:
+    if newest is not None and newest.end_wall_us + US_PER_MS > to_wall_us:  # the API writes ends rounded up
         return True
-    if newest.end_wall_us >= to_wall_us:
-        return True
-    longest_wait_us = (newest.target_duration_s + _SETTLING_S) * 1_000_000
-    return to_wall_us + longest_wait_us < now_wall_us
-
-
-_SETTLING_S = 5
-"""A segment is listed this long after its last sample at the latest."""
+    longest_s = newest.target_duration_s if newest is not None else _LONGEST_SEGMENT_S
+    return to_wall_us + (longest_s + _SETTLING_S) * US_PER_S < now_wall_us
 
 
 def _variant(uri: str, recording: Recording) -> Variant:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http
 import logging
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from hlscam.errors import (
@@ -45,7 +45,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if error.status < 400:
             raise
         detail = "" if error.text is None or error.text.startswith(str(error.status)) else error.text
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        headers: dict[str, str] = {}
+        if isinstance(error, web.HTTPMethodNotAllowed):
+            headers[hdrs.ALLOW] = ", ".join(sorted({*error.allowed_methods, hdrs.METH_OPTIONS}))
+            detail = f"{request.path} cannot be asked with {request.method}"
         return problem(error.status, detail or f"{request.method} {request.path} is not part of this server", headers)
     except Exception:
         log.exception("%s %s failed", request.method, request.path)

@@ -24,7 +24,7 @@ class TimeRange:
 
 def time_range(request: web.Request) -> TimeRange:
     """`?from=&to=`. Raises InvalidRequest for a bad time or an empty range."""
-    from_wall_us, to_wall_us = (_time(request, name) for name in ("from", "to"))
+    from_wall_us, to_wall_us = (optional_time(request, name) for name in ("from", "to"))
     if from_wall_us is not None and to_wall_us is not None and from_wall_us >= to_wall_us:
         raise InvalidRequest("the range is empty: `from` must lie before `to`")
     return TimeRange(from_wall_us, to_wall_us)
@@ -39,7 +39,7 @@ def not_in_future(wall_us: int, now_wall_us: int) -> int:
 
 def required_time(request: web.Request, name: str) -> int:
     """A time that must be given. Raises InvalidRequest."""
-    wall_us = _time(request, name)
+    wall_us = optional_time(request, name)
     if wall_us is None:
         raise InvalidRequest(f"`{name}` is missing", hint=f"add ?{name}=2026-11-22T22:10:00Z or Unix seconds")
     return wall_us
@@ -48,7 +48,7 @@ def required_time(request: web.Request, name: str) -> int:
 def page_size(request: web.Request) -> int:
     """`?limit=`. Raises InvalidRequest."""
     text = request.query.get("limit", str(_DEFAULT_PAGE))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= LARGEST_PAGE:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= LARGEST_PAGE:
         raise InvalidRequest(f"`limit` is 1 to {LARGEST_PAGE}, not {text!r}")
     return int(text)
 
@@ -63,7 +63,8 @@ def cursor(request: web.Request) -> int | None:
     return int(text)
 
 
-def _time(request: web.Request, name: str) -> int | None:
+def optional_time(request: web.Request, name: str) -> int | None:
+    """A time that may be given. Raises InvalidRequest."""
     text = request.query.get(name)
     if text is None:
         return None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
-from aiohttp import ETag, web
+from aiohttp import ETag, hdrs, web
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 _COMPRESS_FROM_BYTES = 1024
+_REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*", re.IGNORECASE)
 
 
 def text_response(request: web.Request, text: str, *, content_type: str, max_age_s: int) -> web.Response:
@@ -17,12 +19,21 @@ def text_response(request: web.Request, text: str, *, content_type: str, max_age
     response = not_modified(request, etag)
     if response is None:
         response = web.Response(body=body, content_type=content_type)
-        response.headers["Vary"] = "Accept-Encoding"
-        if len(body) >= _COMPRESS_FROM_BYTES and "gzip" in request.headers.get("Accept-Encoding", ""):
+        if len(body) >= _COMPRESS_FROM_BYTES and takes_gzip(request):
             response.enable_compression(web.ContentCoding.gzip)
-    response.etag = ETag(etag, is_weak=True)
-    response.headers["Cache-Control"] = f"public, max-age={max_age_s}"
+    response.etag = ETag(etag, is_weak=True)  # weak: the gzipped bytes are others
+    response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
+    response.headers[hdrs.CACHE_CONTROL] = f"public, max-age={max_age_s}"
     return response
+
+
+def takes_gzip(request: web.Request) -> bool:
+    """Whether Accept-Encoding names gzip and does not refuse it with a weight of 0 (RFC 9110 12.5.3)."""
+    for each in request.headers.get(hdrs.ACCEPT_ENCODING, "").split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip().lower() == "gzip":
+            return not _REFUSED.fullmatch(weight)
+    return False
 
 
 def not_modified(request: web.Request, etag: str) -> web.Response | None:

@@ -17,6 +17,8 @@ import m3u8
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import archive_lock
+from hlscam.adapters.catalog.migrate import head
+from hlscam.adapters.catalog.schema import RECORDINGS
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
@@ -110,7 +112,13 @@ def _is_usable(path: Path) -> bool:
         return True
     try:
         with contextlib.closing(sqlite3.connect(path)) as connection:
-            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+            if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
+                return False
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if "alembic_version" not in tables:
+                return True  # empty, or another program's: `Catalog.open` tells, and does not touch it
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return revision == (head(),) and tables >= RECORDINGS.metadata.tables.keys()
     except sqlite3.DatabaseError:
         return False
 
@@ -143,7 +151,10 @@ async def _check_camera(
 ) -> list[str]:
     rows = await catalog.recordings(camera)
     closed = [row for row in rows if not row.is_open]
-    names = set(await archive.names(camera))
+    try:
+        names = set(await archive.names(camera))
+    except ArchiveError as error:
+        return [f"{camera}: {error.message}"]
     wrong: list[str] = []
     for done, row in enumerate(closed, start=1):
         progress.tell(f"check {camera}", done, len(closed))
@@ -189,8 +200,12 @@ def _file_faults(row: Recording, found: Scan) -> Iterator[str]:
         return
     if any(before.end != after.offset for before, after in pairwise(found.fragments)):
         yield "its fragments do not lie end to end"
+    pictures = [each.decode_ticks for each in found.fragments if each.sample_count]
+    if any(before >= after for before, after in pairwise(pictures)):
+        yield "its fragments go back in time"
     starts = {each.offset: each for each in found.fragments}
     offsets = list(accumulate(row.segments.sizes_bytes, initial=row.first_offset))
+    elapsed = list(accumulate(row.segments.durations_ticks, initial=0))
     for index, offset in enumerate(offsets[:-1]):
         fragment = starts.get(offset)
         if fragment is None:
@@ -198,6 +213,8 @@ def _file_faults(row: Recording, found: Scan) -> Iterator[str]:
             return
         if bool(row.segments.independents[index]) != fragment.starts_with_sync:
             yield f"segment {row.first_media_sequence + index} is not as independent as its row says"
+        if fragment.decode_ticks - row.first_decode_ticks != elapsed[index]:
+            yield f"segment {row.first_media_sequence + index} does not start when its row says"
     if offsets[-1] != found.fragments[-1].end:
         yield f"its segments end at byte {offsets[-1]}, its fragments at {found.fragments[-1].end}"
     elapsed_ticks = found.fragments[-1].end_decode_ticks - row.first_decode_ticks

@@ -23,7 +23,7 @@ from hlscam.clock import Clock
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.recording_index import RecordingIndex, RunIndex
 from hlscam.domain.run import RunIdentity, run_of_name
-from hlscam.errors import HlscamError, MediaError
+from hlscam.errors import MediaError
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.services.keeper import seal, take_in
@@ -56,29 +56,63 @@ class Indexer:
         self.rescan_interval_s = rescan_interval_s
         self._segment_duration_s = segment_duration_s
         self._live_window_s = live_window_s
+        self._in_order: set[str] = set()
+        self._removed: dict[str, Recording] = {}
 
     async def recover(self, camera: str) -> None:
-        """Make the books agree with the folder, before the first run: take in what a crash left, load the live edge."""
+        """Make the books agree with the folder, before the first run: take in what a crash left, load the live edge.
+
+        Raises ArchiveError when the folder cannot be read; rows and the live edge stay as they are then.
+        """
+        await self._load_live(camera)
         names = await self.archive.names(camera)
         rows = await self.catalog.recording_names(camera)
         for name in sorted(rows.keys() - set(names)):
             log.warning("%s/%s is no longer in the archive: its row is removed", camera, name)
-            await self.catalog.remove_recording(camera, name)
+            await self._forget_name(camera, name)
         for name in names:
             if not rows.get(name, False):
                 with contextlib.suppress(FileNotFoundError):
                     await self._take_in(camera, name)
+        await self._load_live(camera)
+        self._in_order.add(camera)
+
+    async def _load_live(self, camera: str) -> None:
         enough = FEWEST_SEGMENTS + int(self._live_window_s / self._segment_duration_s)
         self.live.stream(camera).load(await self.catalog.newest(camera, enough))
+
+    def books_open(self, camera: str) -> None:
+        """A run is being followed: until `books_closed`, files and catalog need not agree."""
+        self._in_order.discard(camera)
+
+    def books_closed(self, camera: str) -> None:
+        """The run was followed to its end, and every number that its files use is known."""
+        self._in_order.add(camera)
+
+    async def forget(self, recording: Recording) -> None:
+        """A recording's file is gone: its row goes too, but its numbers are never given again."""
+        furthest = self._removed.get(recording.camera)
+        if furthest is None or recording.end_media_sequence > furthest.end_media_sequence:
+            self._removed[recording.camera] = recording
+        await self.catalog.remove_recording(recording.camera, recording.name)
+
+    async def _forget_name(self, camera: str, name: str) -> None:
+        row = await self.catalog.recording(camera, name)
+        if row is not None:
+            await self.forget(row)
 
     async def begin_run(self, camera: str, run: str) -> RunIdentity:
         """The identity of a camera's next run: its counters go on where the newest recording ends.
 
         The very first media_sequence is the Unix second, because segments are `immutable` for caches: a camera whose
         archive was emptied must never give another segment the URL of an old one. (A second of wall time brings
-        less than one segment, so the numbers never catch up with the clock.)
+        less than one segment, so the numbers never catch up with the clock.) Raises ArchiveError when the folder
+        cannot be read, while what it holds is not known.
         """
-        newest = self.live.stream(camera).newest
+        if camera not in self._in_order:
+            await self.recover(camera)
+        known = [each for each in (self.live.stream(camera).newest, self._removed.get(camera)) if each is not None]
+        newest = max(known, key=lambda each: each.end_media_sequence, default=None)
         return RunIdentity(
             camera=camera,
             run=run,
@@ -95,8 +129,10 @@ class Indexer:
         before = await self.catalog.recording_before(camera, run or "", name)
         try:
             kept = await take_in(self.archive, camera, name, before=before, row=row)
-        except HlscamError as error:
-            log.error("%s/%s cannot be taken in: %s", camera, name, error.message)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            log.error("%s/%s is left alone: it cannot be read: %s", camera, name, error.strerror)
             return
         if kept is not None:
             await self.write_row(kept.recording, kept.init)
@@ -108,7 +144,11 @@ class Indexer:
 
 
 class RunFollower:
-    """Follows one run's recordings from its first to its last. `start`, then `finish` when ffmpeg has ended."""
+    """Follows one run's recordings from its first to its last. `start`, then `finish` when ffmpeg has ended.
+
+    When following fails (a database that cannot be written), `wait_ended` returns, `finish` raises why, and
+    `Indexer.begin_run` puts the books in order before it gives out the next number.
+    """
 
     def __init__(self, indexer: Indexer, identity: RunIdentity) -> None:
         self.camera = identity.camera
@@ -128,6 +168,7 @@ class RunFollower:
 
     def start(self) -> None:
         """Begin to follow."""
+        self._indexer.books_open(self.camera)
         self._task = asyncio.create_task(self._follow(), name=f"follow {self.camera}/{self.run}")
 
     async def finish(self, reason: EndReason) -> None:
@@ -137,20 +178,37 @@ class RunFollower:
         if self._task is not None:
             await self._task
 
+    async def wait_ended(self) -> None:
+        """Until nobody follows any more: before `finish`, only because following failed, and `finish` tells why."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def look(self) -> None:
+        """Look at the whole folder now, in case an event was lost."""
+        self._next_rescan_mono_s = 0.0
+        self._changed.set()
+
     async def wait_progress(self) -> None:
         """Until the next fragment."""
         await self._progress.wait()
 
     async def _follow(self) -> None:
-        while True:
-            ended = self._end_reason is not None
-            self._changed.clear()
-            await self._look_for_recordings(rescan=ended)
-            await self._read_all(ended=ended)
-            if ended:
-                return
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self._indexer.rescan_interval_s)
+        try:
+            while not await self._follow_once():
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), self._indexer.rescan_interval_s)
+        finally:
+            if self._current is not None:
+                self._current.file.close()
+        self._indexer.books_closed(self.camera)
+
+    async def _follow_once(self) -> bool:
+        """Take in all that is new; whether that was the last of the run."""
+        ended = self._end_reason is not None
+        self._changed.clear()
+        await self._look_for_recordings(rescan=ended)
+        await self._read_all(ended=ended)
+        return ended
 
     async def _look_for_recordings(self, *, rescan: bool) -> None:
         names = self._indexer.watch.take_names(self.camera)
@@ -187,13 +245,11 @@ class RunFollower:
     async def _read(self, current: _Current) -> None:
         if current.damage is not None:
             return
-        try:
-            written = await self._indexer.archive.run(current.file.read_new)
-        except MediaError as error:
-            current.damage = error
-            log.error("%s/%s is damaged, and kept up to there: %s", self.camera, current.name, error.message)
-            return
+        written = await self._indexer.archive.run(current.file.read_new)
         current.written = written
+        current.damage = written.damage
+        if written.damage is not None:
+            log.error("%s/%s is damaged, and kept up to there: %s", self.camera, current.name, written.damage.message)
         arrival_wall_us = self._indexer.clock.wall_us()
         grown = False
         for event in written.events:
@@ -220,8 +276,8 @@ class RunFollower:
 
     async def _close(self, current: _Current, reason: EndReason) -> None:
         """The file is complete: box, row, live edge."""
+        final = self._final_facts(current, reason)
         try:
-            final = self._final_facts(current, reason)
             if final is None:
                 return
             assert current.index is not None
@@ -232,12 +288,16 @@ class RunFollower:
             self._stream.publish(final)
         except FileNotFoundError:
             log.error("%s/%s was removed while it was being recorded", self.camera, current.name)
-            await self._indexer.catalog.remove_recording(self.camera, current.name)
+            if final is not None:
+                await self._indexer.forget(final)
             self._stream.withdraw(current.name)
         except OSError as error:
-            log.error("%s/%s could not be sealed: %s; it is at the next start", self.camera, current.name, error)
-            if current.index is not None and current.index.facts is not None:
-                self._stream.publish(current.index.facts)
+            why = error.strerror
+            log.error("%s/%s could not be sealed: %s; it is at the next start", self.camera, current.name, why)
+            if final is not None and current.index is not None:
+                final = replace(final, end_reason=None)
+                await self._indexer.write_row(final, current.index.init)
+                self._stream.publish(final)
         finally:
             current.file.close()
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, replace
 
-from hlscam.adapters.archive import Archive, RecordingFile, Written
+from hlscam.adapters.archive import Archive, RecordingFile
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.recording_facts import from_box, to_box
 from hlscam.domain.recording_index import RunIndex, WallStart
@@ -19,7 +19,7 @@ from hlscam.domain.run import RunIdentity
 from hlscam.errors import MediaError
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
-from hlscam.isobmff.reader import Event, RecordingBox
+from hlscam.isobmff.reader import RecordingBox
 from hlscam.isobmff.recording_box import encode_recording_box
 
 log = logging.getLogger(__name__)
@@ -48,23 +48,15 @@ class Scan:
 
 def scan_file(file: RecordingFile) -> Scan:
     """Read a whole recording. Blocks; never raises for bad bytes, it tells them."""
-    events: list[Event] = []
-    damage: MediaError | None = None
-    written: Written | None = None
-    try:
-        written = file.read_new()
-        events = written.events
-        file.read_new()  # a refusal is told once the events before it were
-    except MediaError as error:
-        damage = error
+    written = file.read_new()
     return Scan(
         init=file.reader.init,
-        fragments=[each for each in events if isinstance(each, Fragment)],
-        box=next((each for each in events if isinstance(each, RecordingBox)), None),
+        fragments=[each for each in written.events if isinstance(each, Fragment)],
+        box=next((each for each in written.events if isinstance(each, RecordingBox)), None),
         whole_bytes=file.whole_bytes,
-        size_bytes=written.size_bytes if written else 0,
-        last_write_wall_us=written.last_write_wall_us if written else 0,
-        damage=damage,
+        size_bytes=written.size_bytes,
+        last_write_wall_us=written.last_write_wall_us,
+        damage=written.damage,
     )
 
 
@@ -113,23 +105,34 @@ async def take_in(
     `before` is the recording before it in its run, if one is known; `row` is what the catalog said of it while it was
     open, if anything: its numbers and times stand, because players have seen them. Returns None, with the
     reason in the log, for a file that is not a recording of ours; such a file is left as it is.
+
+    A damaged file counts up to the damage and is not touched: a box would have to stand where footage may still be.
+    One that cannot be sealed now is kept as an open one. Raises OSError when the file cannot be read.
     """
+    sealed = await read_sealed(archive, camera, name)
+    if sealed is not None:
+        return sealed
     found = await scan(archive, camera, name)
-    if found.init is None or not found.fragments:
-        why = found.damage.message if found.damage else "it holds no whole fragment"
+    if found.init is None or not any(each.sample_count for each in found.fragments):
+        why = found.damage.message if found.damage else "it holds no picture"
         log.warning("%s/%s is left alone: %s", camera, name, why)
         return None
-    sealed = _read_box(camera, name, found.box, found.size_bytes) if found.box else None
-    if sealed is not None:
-        return Kept(sealed, found.init)
     identity = RunIdentity.from_comment(found.init.comment)
     if identity is None or identity.camera != camera:
         log.warning("%s/%s is left alone: hlscam did not write it for this camera", camera, name)
         return None
     recording = _reckon(identity, name, found, before, row)
+    if found.damage is not None:
+        log.error("%s/%s is damaged, and kept up to there: %s", camera, name, found.damage.message)
+        return Kept(replace(recording, size_bytes=found.whole_bytes), found.init)
     whole_bytes = found.whole_bytes if found.box is None else found.box.offset
+    try:
+        final = await seal(archive, recording, whole_bytes=whole_bytes)
+    except OSError as error:
+        log.error("%s/%s could not be sealed: %s; it is at the next start", camera, name, error.strerror)
+        return Kept(replace(recording, end_reason=None, size_bytes=whole_bytes), found.init)
     log.info("%s/%s was never closed: kept %d segments", camera, name, len(recording.segments))
-    return Kept(await seal(archive, recording, whole_bytes=whole_bytes), found.init)
+    return Kept(final, found.init)
 
 
 def _read_box(camera: str, name: str, box: RecordingBox, size_bytes: int) -> Recording | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import Span, last_spans
 
-FEWEST_SEGMENTS = 6
+FEWEST_SEGMENTS = 5
 """A live window has at least so many segments, however long they are (RFC 8216bis 6.2.2 asks for three durations)."""
 
 

@@ -7,17 +7,20 @@ nothing uses up no number.
 
 What a source sends is asked once (`probe`) and remembered; a run that ends without a picture forgets it, because
 the camera may have been set to another codec.
+
+A camera is judged by its fragments, never by whether its ffmpeg lives: when none comes for a while, ffmpeg is ended and
+the camera is tried anew. Sound that is announced and never comes holds back the pictures too; a run that stalled
+before its first fragment is therefore followed by one without sound.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
 import secrets as system_random
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hlscam.adapters.ffmpeg.command import InputOptions, RecordingOptions, StreamPlan, record_command
@@ -40,6 +43,13 @@ from hlscam.services.indexer import Indexer, RunFollower
 log = logging.getLogger(__name__)
 
 _LINES_KEPT = 40
+STALL_S = 15.0
+"""A camera that brings no fragment for this long, or up to twice as long, has stalled."""
+
+_SECOND_LOOK_S = 1.0
+_STALLED = Diagnosis(EndReason.STALLED, "the camera sends nothing any more", "check or restart it")
+_NOTHING_CAME = Diagnosis(EndReason.STALLED, "the camera takes the connection and sends no picture", "check it")
+_STOPPED = Diagnosis(EndReason.STOPPED, "stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +87,7 @@ class CameraRecorder:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Record until stopped. Only a cancellation or a bug makes it raise."""
+        """Record until stopped. Only a cancellation makes it raise."""
         if not self._config.enabled:
             self._become(CameraState.DISABLED)
             return
@@ -99,6 +109,9 @@ class CameraRecorder:
             why = Diagnosis(EndReason.CRASHED, error.message, error.hint)
         except OSError as error:
             why = Diagnosis(EndReason.CRASHED, f"{error.filename or 'ffmpeg'}: {error.strerror}")
+        except Exception as error:  # a bug: told, and no reason never to record again
+            log.exception("camera %s: the recorder failed", self.camera)
+            why = Diagnosis(EndReason.CRASHED, f"hlscam failed: {type(error).__name__}", "its log says where")
         if self._stopping.is_set():
             return
         said = f"{why.message} ({why.hint})" if why.hint else why.message
@@ -110,20 +123,20 @@ class CameraRecorder:
         """Record until ffmpeg ends or we are stopped; why it ended."""
         plan = self._plan or await self._interruptible_probe()
         if plan is None:
-            return Diagnosis(EndReason.STOPPED, "stopped")
+            return _STOPPED
         self._plan = plan
         identity = await self._indexer.begin_run(self.camera, system_random.token_hex(4))
         lines: deque[str] = deque(maxlen=_LINES_KEPT)
         follower = RunFollower(self._indexer, identity)
         follower.start()
-        reason = EndReason.CRASHED
+        why = Diagnosis(EndReason.CRASHED, "hlscam failed")
         try:
-            exit_code = await self._record(await self._command(identity, plan), follower, lines)
-            why = Diagnosis(EndReason.STOPPED, "stopped") if self._stopping.is_set() else diagnose(lines, exit_code)
-            reason = why.reason
+            why = await self._record(await self._command(identity, plan), follower, lines)
         finally:
-            await asyncio.shield(follower.finish(reason))
-            if follower.fragments_seen == 0:
+            await asyncio.shield(follower.finish(why.reason))
+            if why is _NOTHING_CAME and plan.audio:
+                self._plan = replace(plan, audio=None)
+            elif follower.fragments_seen == 0:
                 self._plan = None
         return why
 
@@ -142,21 +155,25 @@ class CameraRecorder:
         )
         return record_command(settings.ffmpeg.binary, source, self._reading(), plan, writing, settings.scratch)
 
-    async def _record(self, argv: list[str], follower: RunFollower, lines: deque[str]) -> int:
-        """Run ffmpeg to its end; its exit code."""
+    async def _record(self, argv: list[str], follower: RunFollower, lines: deque[str]) -> Diagnosis:
+        """Run ffmpeg until it ends, stalls or is to stop; why it ended."""
         process = await FfmpegProcess.start(argv, on_line=lambda line: self._heard(line, lines))
         log.info("camera %s: ffmpeg %d records run %s", self.camera, process.pid, follower.run)
         watching = asyncio.create_task(self._watch_progress(follower))
         ended = asyncio.create_task(process.wait())
-        stopping = asyncio.create_task(self._stopping.wait())
+        stalled = asyncio.create_task(self._wait_stalled(follower))
+        ends = {ended, stalled, asyncio.create_task(self._stopping.wait()), asyncio.create_task(follower.wait_ended())}
         try:
-            await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            has_ended, has_stalled, fragments = ended.done(), stalled.done(), follower.fragments_seen
         finally:
-            for task in (watching, stopping):
+            for task in (watching, *(ends - {ended})):
                 task.cancel()
-            code = await process.stop()
-            await asyncio.gather(watching, stopping, ended, return_exceptions=True)
-        return code
+            exit_code = await process.stop()
+            await asyncio.gather(watching, *ends, return_exceptions=True)
+        if has_stalled and not has_ended:
+            return _STALLED if fragments else _NOTHING_CAME
+        return _STOPPED if self._stopping.is_set() else diagnose(lines, exit_code)
 
     async def _watch_progress(self, follower: RunFollower) -> None:
         """The first fragment makes it `recording`, and a working camera starts its back-off anew."""
@@ -164,9 +181,19 @@ class CameraRecorder:
         self._become(CameraState.RECORDING)
         self._backoff.reset()
 
+    async def _wait_stalled(self, follower: RunFollower) -> None:
+        """Until fragments have stopped to come."""
+        while True:
+            seen = follower.fragments_seen
+            await self._clock.sleep(STALL_S)
+            if follower.fragments_seen == seen:
+                follower.look()
+                await self._clock.sleep(_SECOND_LOOK_S)
+                if follower.fragments_seen == seen:
+                    return
+
     async def _interruptible_probe(self) -> StreamPlan | None:
         """What the source sends, or None when we were stopped before it said so. Raises SourceError."""
-        lines: deque[str] = deque(maxlen=_LINES_KEPT)
         asking = asyncio.create_task(
             probe(
                 self._settings.ffmpeg.binary,
@@ -186,7 +213,6 @@ class CameraRecorder:
             for task in (asking, stopping):
                 task.cancel()
             await asyncio.gather(asking, stopping, return_exceptions=True)
-            lines.clear()
 
     async def _pause(self, pause_s: float) -> None:
         log.info("camera %s: next attempt in %.1f s", self.camera, pause_s)
@@ -228,7 +254,7 @@ class Recorder:
 
     def start(self) -> None:
         for camera, recorder in self.cameras.items():
-            self._tasks.append(asyncio.create_task(self._keep(recorder), name=f"record {camera}"))
+            self._tasks.append(asyncio.create_task(recorder.run(), name=f"record {camera}"))
 
     async def stop(self) -> None:
         """Close every recording properly. Idempotent."""
@@ -236,12 +262,3 @@ class Recorder:
             recorder.stop()
         if self._tasks:
             await asyncio.wait(self._tasks)
-
-    @staticmethod
-    async def _keep(recorder: CameraRecorder) -> None:
-        """A bug in one camera's recorder is told, and harms no other camera."""
-        with contextlib.suppress(asyncio.CancelledError):
-            try:
-                await recorder.run()
-            except Exception:
-                log.exception("camera %s: the recorder failed", recorder.camera)

@@ -118,7 +118,7 @@ REFUSED: list[tuple[str, ...]] = [
         "1:47: hls.part_duration_s: 1.5 is longer than segment_duration_s (1)",
     ),
     ("hls: {part_duration_s: 0.1}", "1:24: hls.part_duration_s: 0.1", "0.2 to 2"),
-    ("hls: {live_window_s: 11.9}", "1:22: hls.live_window_s: 11.9 is too short; players need 6 segments, 12 seconds"),
+    ("hls: {live_window_s: 9.9}", "1:22: hls.live_window_s: 9.9 is too short; players need 5 segments, 10 seconds"),
     ("ffmpeg: {path: 5}", "1:16: ffmpeg.path: is not a path"),
     ("log: {format: jsn}", "1:15: log.format: 'jsn' is not allowed; did you mean 'json'?", "text or json"),
     # Cameras
@@ -252,7 +252,7 @@ def test_everything_has_a_default() -> None:
         assert config.archive.path == BASE / "archive"
         assert config.archive.recording_s == 600
         assert config.catalog_url == "sqlite:////etc/hlscam/archive/catalog.sqlite3"
-        assert (config.hls.segment_duration_s, config.hls.part_duration_s, config.hls.live_window_s) == (2, 0.5, 30)
+        assert (config.hls.segment_duration_s, config.hls.part_duration_s, config.hls.live_window_s) == (2, 0.5, 10)
         assert config.ffmpeg.path is None
         assert config.cameras == {}
         assert config.secrets == frozenset()
@@ -331,7 +331,7 @@ def test_ffmpeg_is_a_name_or_a_path(path: str, expected: str) -> None:
 
 
 def test_live_window_follows_long_segments() -> None:
-    assert parse("hls: {segment_duration_s: 10}").hls.live_window_s == 60
+    assert parse("hls: {segment_duration_s: 10}").hls.live_window_s == 50
 
 
 def test_anchors_and_merge_keys() -> None:

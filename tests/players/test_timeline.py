@@ -184,3 +184,17 @@ async def test_a_player_given_only_a_time_starts_there_and_goes_on(archive: Path
     first_ms = datetime.fromisoformat(last.start).timestamp() * 1000
     assert abs(look["frags"][0]["programDateTimeMs"] - first_ms) < 1500
     assert not [error for error in look["errors"] if error["fatal"]]
+
+
+async def test_vlc_given_only_a_time_starts_there(server: HlscamServer) -> None:
+    """`index.m3u8?from=` begins at `from` in players that join whatever has no end at its end."""
+    first = (await runs(server, "avc"))[0]
+    async with Vlc(server.url(f"hls/avc/index.m3u8?from={first.start}")) as vlc:
+        await vlc.playing(displayed=10, timeout_s=40)
+        shown_ms = await until(lambda: _shown_ms(vlc), "a readable clock in VLC's picture")
+    first_ms = datetime.fromisoformat(first.start).timestamp() * 1000
+    assert abs(shown_ms - first_ms) < 5_000
+
+
+async def _shown_ms(vlc: Vlc) -> int | None:
+    return (await vlc.picture()).clock_ms()

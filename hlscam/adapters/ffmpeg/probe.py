@@ -41,7 +41,7 @@ async def probe(
         message = f"the camera accepts the connection but sent no picture within {PROBE_TIMEOUT_S:.0f} s"
         raise SourceError(message, reason=EndReason.STALLED, hint="check or restart the camera") from None
     finally:
-        await process.stop()
+        await process.kill()
     for line in lines:
         on_line(line)
     return plan_streams(lines, code, audio=audio)

@@ -32,7 +32,10 @@ class FfmpegProcess:
     async def start(
         cls, argv: Sequence[str], *, on_line: Callable[[str], None], environment: Mapping[str, str] | None = None
     ) -> FfmpegProcess:
-        """Run `argv` (absolute program first) in UTC. Raises OSError when it cannot be started."""
+        """Run `argv` (absolute program first) in UTC. Raises OSError when no process can be made.
+
+        A program that cannot be executed ends with code 1 and a line that says so.
+        """
         shim = (sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()))
         process = await asyncio.create_subprocess_exec(
             *shim,
@@ -65,6 +68,11 @@ class FfmpegProcess:
             self._kill()
             await ending
             raise
+
+    async def kill(self) -> int:
+        """End it at once, when it has nothing to close. Idempotent; the exit code."""
+        self._kill()
+        return await asyncio.shield(asyncio.ensure_future(self.wait()))
 
     async def _end(self) -> int:
         self._ask_to_quit()

@@ -1,0 +1,1 @@
+"""Tests of everything that knows ffmpeg: with the real one."""

@@ -1,0 +1,48 @@
+"""A camera's history as hypothesis draws it: runs of recordings with holes, slews and new init sections between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from hlscam.domain.recording import EndReason, Recording
+from hlscam.domain.segment_table import SegmentEntry, SegmentTable
+from tests.adapters.catalog.samples import NOON_US, recording
+
+_entries = st.builds(
+    SegmentEntry, st.integers(1, 10**6), st.integers(30_000, 220_000), st.integers(0, 10**5), st.booleans()
+)
+_tables = st.lists(_entries, min_size=1, max_size=6).map(SegmentTable.of)
+
+
+@st.composite
+def histories(draw: st.DrawFn, *, least: int = 1) -> list[Recording]:
+    """Recordings as the indexer makes them: numbers run on, times do not overlap; the last one may be open."""
+    found: list[Recording] = []
+    first_number, first_run = draw(st.integers(0, 2**33)), draw(st.integers(0, 3))
+    for index in range(draw(st.integers(least, 6))):
+        before = found[-1] if found else None
+        starts_run = before is None or draw(st.booleans())
+        end_wall_us = before.end_wall_us if before else NOON_US + draw(st.integers(0, 10**6))
+        hole_us = draw(st.integers(0, 90_000_000)) if starts_run and before else 0
+        table = draw(_tables)
+        sequence = first_run if before is None else before.discontinuity_sequence + starts_run
+        found.append(
+            recording(
+                index,
+                segments=0,
+                run=f"run{sequence}",
+                first_media_sequence=before.end_media_sequence if before else first_number,
+                discontinuity_sequence=sequence,
+                starts_run=starts_run if before else draw(st.booleans()),
+                init_hash=draw(st.sampled_from("ab")) * 16 if starts_run or before is None else before.init_hash,
+                start_wall_us=end_wall_us + hole_us,
+                slew_ppb=draw(st.integers(-500_000, 500_000)),
+                duration_ticks=sum(table.durations_ticks),
+            )
+        )
+        found[-1] = replace(found[-1], segments=table)
+    if draw(st.booleans()):
+        found[-1] = replace(found[-1], end_reason=None)
+    return [replace(each, end_reason=each.end_reason and EndReason.ROLLED) for each in found]

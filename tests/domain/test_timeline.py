@@ -1,0 +1,362 @@
+"""Windows on one numbering: whichever window lists a segment, it is the same segment at the same time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import m3u8
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hlscam.domain.recording import Recording
+from hlscam.domain.segment_table import SegmentEntry, SegmentTable
+from hlscam.domain.timeline import (
+    Span,
+    Stretch,
+    last_spans,
+    media_playlist,
+    numbering_faults,
+    paced,
+    spans_between,
+    starts_wall_us,
+    stretches,
+)
+from hlscam.units import US_PER_S
+from tests.adapters.catalog.samples import NOON_US, recording
+from tests.domain.histories import histories
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A segment as the rows of the catalog have it."""
+
+    media_sequence: int
+    start_wall_us: int
+    end_wall_us: int
+    recording: Recording
+
+
+def rows_of(recordings: Sequence[Recording]) -> list[Row]:
+    """Every segment, by plain addition."""
+    rows = []
+    for each in recordings:
+        elapsed_ticks = 0
+        for index, entry in enumerate(each.segments):
+            start_us, elapsed_ticks = each.wall_us_at(elapsed_ticks), elapsed_ticks + entry.duration_ticks
+            rows.append(Row(each.first_media_sequence + index, start_us, each.wall_us_at(elapsed_ticks), each))
+    return rows
+
+
+def numbers(spans: Sequence[Span]) -> list[int]:
+    return [span.media_sequence + at for span in spans for at in range(span.end - span.first)]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A segment as a player understands a playlist: everything it has to work out for itself."""
+
+    uri: str
+    media_sequence: int
+    discontinuity_sequence: int
+    wall_us: float
+    map_uri: str
+
+
+def listed(text: str) -> Iterator[Listed]:
+    """The segments of a playlist, read line by line as RFC 8216bis 4.4 says and by nobody's library."""
+    media_sequence = discontinuity_sequence = 0
+    wall_us, duration_us, map_uri = math.nan, 0.0, ""
+    for line in text.splitlines():
+        tag, _, value = line.partition(":")
+        if tag == "#EXT-X-MEDIA-SEQUENCE":
+            media_sequence = int(value)
+        elif tag == "#EXT-X-DISCONTINUITY-SEQUENCE":
+            discontinuity_sequence = int(value)
+        elif tag == "#EXT-X-DISCONTINUITY":
+            discontinuity_sequence += 1
+        elif tag == "#EXT-X-MAP":
+            map_uri = value.removeprefix('URI="').removesuffix('"')
+        elif tag == "#EXT-X-PROGRAM-DATE-TIME":
+            wall_us = round(datetime.fromisoformat(value).timestamp() * 1000) * 1000.0
+        elif tag == "#EXTINF":
+            duration_us = float(value.removesuffix(",")) * US_PER_S
+        elif not line.startswith("#"):
+            yield Listed(line, media_sequence, discontinuity_sequence, wall_us, map_uri)
+            media_sequence += 1
+            wall_us += duration_us
+
+
+@given(histories(), st.data())
+def test_a_range_holds_what_overlaps_it_and_begins_with_what_contains_its_start(
+    recordings: list[Recording], data: st.DataObject
+) -> None:
+    rows = rows_of(recordings)
+    edges_us = [edge for row in rows for edge in (row.start_wall_us, row.end_wall_us)]
+    moments = st.sampled_from(edges_us).flatmap(lambda edge_us: st.integers(edge_us - 1, edge_us + 1))
+    from_us = data.draw(moments | st.integers(min(edges_us), max(edges_us)))
+    to_us = data.draw(st.none() | moments.map(lambda moment_us: max(moment_us, from_us + 1)))
+    expected = [
+        row.media_sequence for row in rows if row.end_wall_us > from_us and (to_us is None or row.start_wall_us < to_us)
+    ]
+    assert numbers(spans_between(recordings, from_us, to_us)) == expected
+
+
+@pytest.mark.parametrize(
+    ("from_s", "to_s", "expected"),
+    [
+        (0, None, [0, 1, 2, 3, 4, 5]),
+        (-100, 4, [0, 1]),
+        (2, 4, [1]),
+        (1.999999, 4, [0, 1]),
+        (2, 4.000001, [1, 2]),
+        (5.5, 6.5, [2, 3]),
+        (6, None, [3, 4, 5]),
+        (11.999999, None, [5]),
+        (12, None, []),
+        (3, 3, [1]),
+        (-10, 0, []),
+    ],
+)
+def test_ranges_are_half_open(from_s: float, to_s: float | None, expected: list[int]) -> None:
+    def us(seconds: float) -> int:
+        return NOON_US + round(seconds * US_PER_S)
+
+    found = spans_between([recording(0), recording(1)], us(from_s), None if to_s is None else us(to_s))
+    assert numbers(found) == expected
+
+
+def test_a_range_that_starts_in_a_hole_begins_behind_it() -> None:
+    later = recording(1, start_wall_us=NOON_US + 3600 * US_PER_S, starts_run=True, discontinuity_sequence=1)
+    (span,) = spans_between([recording(0), later], NOON_US + 60 * US_PER_S, None)
+    assert (span.media_sequence, span.start_wall_us, span.discontinuity) == (3, later.start_wall_us, True)
+
+
+@given(histories())
+def test_segments_start_where_adding_up_says(recordings: list[Recording]) -> None:
+    for each in recordings:
+        rows = rows_of([each])
+        assert starts_wall_us(each) == [row.start_wall_us for row in rows]
+        for index, row in enumerate(rows):
+            span = Span(each, index, index + 1)
+            assert (span.media_sequence, span.start_wall_us) == (row.media_sequence, row.start_wall_us)
+            assert span.end_wall_us == row.end_wall_us
+
+
+@given(histories(), st.floats(0, 40), st.integers(1, 12))
+def test_the_live_window_is_the_shortest_that_is_long_enough(
+    recordings: list[Recording], duration_s: float, at_least: int
+) -> None:
+    every = rows_of(recordings)
+    shown = numbers(last_spans(recordings, duration_s=duration_s, at_least=at_least))
+    assert shown == [row.media_sequence for row in every][-len(shown) :]
+    seconds = {
+        recording.first_media_sequence + index: entry.duration_ticks / recording.timescale
+        for recording in recordings
+        for index, entry in enumerate(recording.segments)
+    }
+
+    def is_enough(window: list[int]) -> bool:
+        return len(window) >= at_least and sum(seconds[each] for each in window) >= duration_s
+
+    assert is_enough(shown) or len(shown) == len(every)
+    assert not is_enough(shown[1:])
+
+
+def test_the_live_window_skips_a_recording_that_has_no_segment_yet() -> None:
+    empty = recording(1, segments=0, duration_ticks=0, end_reason=None)
+    assert numbers(last_spans([recording(0), empty], duration_s=2, at_least=1)) == [2]
+    assert last_spans([empty], duration_s=2, at_least=1) == []
+
+
+def as_they_grew(recordings: Sequence[Recording]) -> Iterator[list[Recording]]:
+    """The same history at each moment that a segment was added."""
+    for index, each in enumerate(recordings):
+        for count in range(1, len(each.segments) + 1):
+            table = SegmentTable.of(list(each.segments)[:count])
+            grown = replace(each, segments=table, duration_ticks=sum(table.durations_ticks))
+            yield [*recordings[:index], grown]
+
+
+@given(histories(), st.floats(1, 10), st.integers(1, 6))
+def test_every_window_lists_a_segment_alike(recordings: list[Recording], duration_s: float, at_least: int) -> None:
+    """RFC 8216bis 6.2.2: the numbers that a player works out for a segment are the same in every reload."""
+    seen: dict[str, tuple[int, int, str]] = {}
+    first_listed = -1
+    for known in as_they_grew(recordings):
+        spans = last_spans(known, duration_s=duration_s, at_least=at_least)
+        for each in listed(media_playlist(spans).render()):
+            facts = each.media_sequence, each.discontinuity_sequence, each.map_uri
+            assert seen.setdefault(each.uri, facts) == facts
+        assert spans[0].media_sequence >= first_listed, "the window slid back"
+        first_listed = spans[0].media_sequence
+    assert [int(uri.removesuffix(".m4s")) for uri in seen] == [row.media_sequence for row in rows_of(recordings)]
+    by_number = {row.media_sequence: row.recording for row in rows_of(recordings)}
+    for uri, (media_sequence, discontinuity_sequence, map_uri) in seen.items():
+        assert uri == f"{media_sequence}.m4s"
+        assert discontinuity_sequence == by_number[media_sequence].discontinuity_sequence
+        assert map_uri == f"init-{by_number[media_sequence].init_hash}.mp4"
+
+
+@given(histories(), st.data())
+def test_program_date_time_is_right_to_the_millisecond_in_any_window(
+    recordings: list[Recording], data: st.DataObject
+) -> None:
+    rows = rows_of(recordings)
+    first = data.draw(st.integers(0, len(rows) - 1))
+    spans = spans_between(recordings, rows[first].start_wall_us, None)
+    for each, row in zip(listed(media_playlist(spans).render()), rows[first:], strict=True):
+        assert abs(each.wall_us - row.start_wall_us) <= 1000
+
+
+def test_a_date_asked_for_comes_back_with_its_segment() -> None:
+    """The date that stands in a playlist, put into a URL, starts at the very segment that it was written for."""
+    one = recording(start_wall_us=NOON_US + 1, slew_ppb=77_777)
+    for row in rows_of([one]):
+        (span,) = spans_between([one], row.start_wall_us, None)
+        (told, *_) = listed(media_playlist([span]).render())
+        assert spans_between([one], int(told.wall_us), None) == [span]
+
+
+def lines(spans: Sequence[Span], **how: Any) -> list[str]:
+    return media_playlist(spans, **how).render().splitlines()
+
+
+def whole(*recordings: Recording) -> list[Span]:
+    return [Span(each, 0, len(each.segments)) for each in recordings]
+
+
+def test_recordings_of_a_run_are_joined_without_a_seam() -> None:
+    text = lines(whole(recording(0), recording(1)))
+    assert text.count('#EXT-X-MAP:URI="init-1f0c.mp4"') == 1
+    assert "#EXT-X-DISCONTINUITY" not in text
+
+
+def test_a_hole_is_a_discontinuity_and_a_jump_of_program_date_time() -> None:
+    later = recording(1, start_wall_us=NOON_US + 3600 * US_PER_S, starts_run=True, discontinuity_sequence=1)
+    text = lines(whole(recording(0), later))
+    at = text.index("#EXT-X-DISCONTINUITY")
+    assert text[at + 1] == "#EXT-X-PROGRAM-DATE-TIME:2026-11-22T13:00:00.000Z"
+    assert text[at + 3] == "3.m4s"
+    assert text.count("#EXT-X-DISCONTINUITY") == 1
+
+
+def test_a_new_init_section_is_named_behind_its_discontinuity() -> None:
+    other = recording(1, init_hash="2e1d", starts_run=True, discontinuity_sequence=1)
+    text = lines(whole(recording(0), other))
+    at = text.index("#EXT-X-DISCONTINUITY")
+    assert text[at + 1] == '#EXT-X-MAP:URI="init-2e1d.mp4"'
+
+
+def test_a_missing_recording_is_a_discontinuity() -> None:
+    text = lines(whole(recording(0), recording(2)))
+    at = text.index("#EXT-X-DISCONTINUITY")
+    assert text[at + 3] == "6.m4s"
+    run_lost = recording(1, discontinuity_sequence=1)  # the recording that began it had no segment
+    assert "#EXT-X-DISCONTINUITY" in lines(whole(recording(0), run_lost))
+
+
+def test_the_very_first_run_follows_nothing() -> None:
+    assert "#EXT-X-DISCONTINUITY" not in lines(whole(recording(0)))
+    second = recording(0, discontinuity_sequence=1)
+    assert {"#EXT-X-DISCONTINUITY"} <= set(lines(whole(second)))
+    assert "#EXT-X-DISCONTINUITY-SEQUENCE:1" not in lines(whole(second)), "the tag itself counts"
+    assert "#EXT-X-DISCONTINUITY-SEQUENCE:1" in lines([Span(second, 1, 3)])
+
+
+@pytest.mark.parametrize(("independents", "claimed"), [([1, 1, 1], True), ([0, 1, 1], True), ([1, 1, 0], False)])
+def test_independence_is_claimed_where_it_is_true_of_all_that_is_listed(independents: list[int], claimed: bool) -> None:
+    one = recording()
+    one.segments.independents[:] = bytes(independents)
+    assert ("#EXT-X-INDEPENDENT-SEGMENTS" in lines([Span(one, 1, 3)])) == claimed
+
+
+def _with_durations(*durations_ticks: int) -> Recording:
+    table = SegmentTable.of(SegmentEntry(1, each, 0, independent=True) for each in durations_ticks)
+    return replace(recording(), segments=table, duration_ticks=sum(durations_ticks))
+
+
+@pytest.mark.parametrize(
+    ("durations_ticks", "target_s"),
+    [([180_000] * 3, 2), ([90_000] * 3, 2), ([180_000, 224_999], 2), ([180_000, 225_000], 3), ([630_000], 7)],
+)
+def test_no_duration_rounds_to_more_than_the_target(durations_ticks: list[int], target_s: int) -> None:
+    """A picture that stood still makes a segment that nothing can cut; the playlist that lists it must still hold."""
+    one = _with_durations(*durations_ticks)
+    assert media_playlist(whole(one)).target_duration_s == target_s
+    assert media_playlist(whole(one, replace(one, target_duration_s=9))).target_duration_s == 9
+
+
+@pytest.mark.parametrize("ended", [True, False])
+@pytest.mark.parametrize("from_start", [True, False])
+def test_how_a_playlist_ends_and_begins(ended: bool, from_start: bool) -> None:
+    parsed = m3u8.loads(media_playlist(whole(recording()), ended=ended, from_start=from_start).render())
+    assert (parsed.is_endlist, parsed.playlist_type) == (ended, "vod" if ended else None)
+    assert (parsed.start is not None) == from_start
+
+
+def test_stretches_join_what_touches_in_one_run() -> None:
+    def at(index: int, late_us: int = 0, run: str = "a") -> Recording:
+        return recording(index, start_wall_us=NOON_US + index * 6 * US_PER_S + late_us, run=run)
+
+    def stretch(first: int, end: int, late_us: int = 0, run: str = "a") -> Stretch:
+        return Stretch(NOON_US + first * 6 * US_PER_S + late_us, NOON_US + end * 6 * US_PER_S + late_us, run)
+
+    assert stretches([]) == []
+    assert stretches([at(0), at(1), at(2, 1000)]) == [Stretch(NOON_US, at(2, 1000).end_wall_us, "a")]
+    assert stretches([at(0), at(1, 1001)]) == [stretch(0, 1), stretch(1, 2, 1001)]
+    assert stretches([at(0), at(1, run="b"), at(2, run="b")]) == [stretch(0, 1), stretch(1, 3, run="b")]
+
+
+@given(histories())
+def test_stretches_cover_all_footage_and_nothing_else(recordings: list[Recording]) -> None:
+    found = stretches(recordings)
+    footage_us = sum(each.end_wall_us - each.start_wall_us for each in recordings)
+    covered_us = sum(each.end_wall_us - each.start_wall_us for each in found)
+    assert 0 <= covered_us - footage_us <= 1000 * len(recordings)
+    assert [each.start_wall_us for each in found] == sorted({each.start_wall_us for each in found})
+
+
+@given(histories())
+def test_a_sound_history_has_no_faults(recordings: list[Recording]) -> None:
+    assert list(numbering_faults(recordings)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"first_media_sequence": 2}, "media_sequence 2 stands already in 00000.mp4"),
+        ({"start_wall_us": NOON_US + 6 * US_PER_S - 1}, "starts before 00000.mp4 has ended"),
+        ({"discontinuity_sequence": 4, "starts_run": True}, "discontinuity_sequence goes back from 00000.mp4"),
+        ({"discontinuity_sequence": 6}, "does not fit its place in the run"),
+        ({"starts_run": True}, "does not fit its place in the run"),
+    ],
+)
+def test_faults_are_named(changes: dict[str, Any], fault: str) -> None:
+    before = recording(0, discontinuity_sequence=5)
+    after = recording(1, **({"discontinuity_sequence": 5} | changes))
+    (found,) = numbering_faults([before, after])
+    assert found.startswith("00001.mp4: ")
+    assert found.endswith(fault)
+    assert list(numbering_faults([before, recording(1, discontinuity_sequence=5)])) == []
+
+
+@pytest.mark.parametrize(
+    ("opened_for_s", "shown"),
+    [(0, (0, 3)), (1, (0, 4)), (2, (0, 4)), (3, (0, 5)), (594, (0, 300)), (604, (5, 305)), (10_000, (300, 600))],
+)
+def test_a_paced_timeline_grows_and_slides_with_its_viewer(opened_for_s: float, shown: tuple[int, int]) -> None:
+    """Three segments at first, one more with each that was played, and ten minutes kept behind."""
+    whole = recording(segments=600)
+    spans = paced([Span(whole, 0, 600)], opened_for_s=opened_for_s, ahead_segments=3, kept_s=600)
+    assert [(span.first, span.end) for span in spans] == [shown]
+
+
+def test_a_paced_timeline_runs_on_over_recordings() -> None:
+    whole = [Span(recording(index, segments=3), 0, 3) for index in range(4)]
+    spans = paced(whole, opened_for_s=7, ahead_segments=3, kept_s=6)
+    assert [(span.media_sequence, span.end - span.first) for span in spans] == [(4, 2), (6, 1)]

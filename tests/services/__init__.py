@@ -1,0 +1,1 @@
+"""Tests of what runs all the time: with real ffmpegs, real files and real databases."""

@@ -1,0 +1,305 @@
+"""Following recordings that the test itself lets grow, and making the books agree with the folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from hlscam.domain.camera_state import CameraState
+from hlscam.domain.config import CameraConfig
+from hlscam.domain.recording import EndReason, Recording
+from hlscam.domain.source import parse_source
+from hlscam.errors import ArchiveError, CatalogError
+from hlscam.services.indexer import RunFollower
+from tests.manual_clock import ManualClock
+from tests.services.conftest import Life
+from tests.services.studio import PATTERN, Segment, Studio, box_types, ffmpegs, fragments_of, lines_of
+
+
+def not_recorded(camera: str) -> CameraConfig:
+    """A camera whose books are kept while nothing is recorded."""
+    return CameraConfig(name=camera, source=parse_source(PATTERN, Path("/")), enabled=False)
+
+
+IDLE = {"porch": not_recorded("porch"), "loop": not_recorded("loop")}
+
+
+@pytest.fixture
+def growing(life: Life) -> bytes:
+    """A recording as it is while ffmpeg writes it: of the run that was killed."""
+    path = next(path for path in sorted((life.root / "porch").glob("*.mp4")) if "moof" in box_types(path))
+    data = path.read_bytes()
+    return data[: data.rindex(b"uuid") - 4]
+
+
+@pytest.fixture
+async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
+    async with Studio(tmp_path, {"porch": not_recorded("porch")}, rescan_interval_s=0.1) as studio:
+        (tmp_path / "porch").mkdir()
+        yield studio
+
+
+async def begin(studio: Studio, run: str) -> RunFollower:
+    follower = RunFollower(studio.indexer, await studio.indexer.begin_run("porch", run))
+    follower.start()
+    return follower
+
+
+async def listed(studio: Studio, count: int) -> Recording:
+    """The newest recording, once it lists so many segments."""
+    stream = studio.live.stream("porch")
+    await studio.changes(
+        "porch", lambda: stream.newest is not None and len(stream.newest.segments) >= count, f"listed {count} segments"
+    )
+    return studio.newest("porch")
+
+
+async def test_a_file_that_grows_byte_by_byte_is_listed_segment_by_segment(studio: Studio, growing: bytes) -> None:
+    path = studio.root / "porch" / "20261122T120000Z-aaaa.mp4"
+    follower = await begin(studio, "aaaa")
+    counts = []
+    with path.open("wb", buffering=0) as file:
+        for at in range(0, len(growing), 1500):
+            file.write(growing[at : at + 1500])
+            counts.append(follower.fragments_seen)
+            await asyncio.sleep(0.002)
+    await follower.finish(EndReason.STOPPED)
+    assert sorted(counts) == counts
+    row = studio.newest("porch")
+    fragments = fragments_of(path)
+    assert follower.fragments_seen == len(fragments)
+    assert sum(row.segments.sizes_bytes) == sum(each.size_bytes for each in fragments)
+    assert await studio.catalog.recording("porch", path.name) == row
+    assert path.read_bytes()[: len(growing)] == growing
+
+
+async def test_damage_ends_a_recording_and_not_the_run(
+    studio: Studio, growing: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = studio.root / "porch"
+    first, second = folder / "20261122T120000Z-aaaa.mp4", folder / "20261122T120002Z-aaaa.mp4"
+    moof_at = [at for at in range(len(growing)) if growing[at : at + 4] == b"moof"][3]
+    spoilt = growing[:moof_at] + b"\xffoof" + growing[moof_at + 4 :]
+    follower = await begin(studio, "aaaa")
+    first.write_bytes(spoilt)
+    await listed(studio, 1)
+    second.write_bytes(growing)
+    await studio.changes("porch", lambda: studio.newest("porch").name == second.name, "went on")
+    await follower.finish(EndReason.STOPPED)
+    assert first.read_bytes() == spoilt
+    assert f"porch/{first.name} is damaged, and kept up to there" in caplog.text
+    rows = await studio.catalog.recordings("porch")
+    assert [row.name for row in rows] == [first.name, second.name]
+    assert rows[1].first_media_sequence == rows[0].end_media_sequence
+    prft_at = growing.rindex(b"prft", 0, moof_at) - 4
+    assert rows[0].first_offset + sum(rows[0].segments.sizes_bytes) == prft_at
+    await studio.indexer.recover("porch")
+    assert await studio.catalog.recordings("porch") == rows
+
+
+async def test_a_file_that_is_removed_is_told_and_its_numbers_are_not_given_again(
+    studio: Studio, growing: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept, gone = (studio.root / "porch" / f"20261122T12000{n}Z-aaaa.mp4" for n in (0, 2))
+    studio.viewers["porch"].may_miss = True
+    follower = await begin(studio, "aaaa")
+    kept.write_bytes(growing)
+    await listed(studio, 1)
+    gone.write_bytes(growing)
+    await studio.changes("porch", lambda: studio.newest("porch").name == gone.name, "went on")
+    numbers = [line.media_sequence for line in lines_of(studio.newest("porch"))]
+    gone.unlink()
+    await follower.finish(EndReason.STOPPED)
+    assert f"porch/{gone.name} was removed while it was being recorded" in caplog.text
+    assert await studio.catalog.recording("porch", gone.name) is None
+    assert studio.newest("porch").name == kept.name
+    identity = await studio.indexer.begin_run("porch", "bbbb")
+    assert identity.media_sequence > max(numbers)
+    assert identity.discontinuity_sequence == 1
+
+
+async def test_numbers_of_files_removed_while_we_were_away_are_not_given_again(archive_copy: Path) -> None:
+    newest = sorted((archive_copy / "porch").glob("*.mp4"))[-1]
+    async with Studio(archive_copy, IDLE) as studio:
+        before = await studio.catalog.recording("porch", newest.name)
+    newest.unlink()
+    async with Studio(archive_copy, IDLE) as studio:
+        assert await studio.catalog.recording("porch", newest.name) is None
+        identity = await studio.indexer.begin_run("porch", "bbbb")
+    assert before is not None
+    assert identity.media_sequence == before.end_media_sequence
+    assert identity.discontinuity_sequence == before.discontinuity_sequence + 1
+
+
+def open_files() -> set[Path]:
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(each.readlink())
+    return found
+
+
+async def test_a_catalog_that_cannot_be_written_ends_the_run_and_is_made_up_for(tmp_path: Path, growing: bytes) -> None:
+    url = f"sqlite:///{tmp_path / 'catalog.sqlite3'}?timeout=0.05"
+    async with Studio(tmp_path, {"porch": not_recorded("porch")}, catalog_url=url) as studio:
+        (tmp_path / "porch").mkdir()
+        follower = await begin(studio, "aaaa")
+        path = tmp_path / "porch" / "20261122T120000Z-aaaa.mp4"
+        with contextlib.closing(sqlite3.connect(tmp_path / "catalog.sqlite3", isolation_level=None)) as somebody:
+            somebody.execute("BEGIN IMMEDIATE")
+            path.write_bytes(growing)
+            await follower.wait_ended()
+        assert path not in open_files()
+        with pytest.raises(CatalogError):
+            await follower.finish(EndReason.STOPPED)
+        identity = await studio.indexer.begin_run("porch", "bbbb")
+        taken = await studio.catalog.recording("porch", path.name)
+    assert taken is not None
+    assert not taken.is_open
+    assert identity.media_sequence == taken.end_media_sequence
+    assert path.read_bytes()[: len(growing)] == growing
+
+
+async def test_a_recording_without_a_fragment_uses_up_no_number(studio: Studio, growing: bytes) -> None:
+    follower = await begin(studio, "aaaa")
+    (studio.root / "porch" / "20261122T120000Z-aaaa.mp4").write_bytes(growing[: growing.index(b"prft") - 4])
+    await follower.finish(EndReason.UNREACHABLE)
+    assert follower.fragments_seen == 0
+    assert await studio.catalog.recordings("porch") == []
+
+
+async def test_the_first_number_of_all_is_the_second_of_the_clock(tmp_path: Path, clock: ManualClock) -> None:
+    async with Studio(tmp_path, {"porch": not_recorded("porch")}, clock=clock) as studio:
+        identity = await studio.indexer.begin_run("porch", "aaaa")
+    assert identity.media_sequence == clock.wall_us() // 1_000_000
+    assert (identity.discontinuity_sequence, identity.not_before_wall_us) == (0, 0)
+    assert identity.target_duration_s is None
+
+
+async def test_polling_follows_a_camera_too(tmp_path: Path) -> None:
+    async with Studio(tmp_path, {"porch": PATTERN}, observer="polling", recording_s=1) as studio:
+        assert studio.watch.polling
+        await studio.changes("porch", lambda: len(studio.live.stream("porch").recordings) > 1, "rolled")
+
+
+async def test_lost_events_are_made_up_for(tmp_path: Path) -> None:
+    """No observer runs at all: only the rescan looks."""
+    async with Studio(tmp_path, {"porch": PATTERN}, watching=False, rescan_interval_s=0.2, recording_s=1) as studio:
+        await studio.changes("porch", lambda: len(studio.live.stream("porch").recordings) > 1, "rolled")
+        await studio.segments("porch", 1)
+
+
+async def test_a_file_removed_under_a_real_camera_does_not_stop_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Studio(tmp_path, {"porch": PATTERN}, recording_s=1) as studio:
+        await studio.segments("porch", 1)
+        studio.viewers["porch"].may_miss = True
+        gone = studio.newest("porch")
+        studio.archive.path("porch", gone.name).unlink()
+        stream = studio.live.stream("porch")
+        await studio.changes(
+            "porch", lambda: {each.name for each in stream.recordings} - {gone.name} != set(), "went on"
+        )
+        following = studio.newest("porch")
+        assert studio.recorders["porch"].status.state is CameraState.RECORDING
+        assert following.run == gone.run
+        assert following.first_media_sequence >= gone.end_media_sequence
+        rows = await studio.catalog.recordings("porch")
+    assert f"porch/{gone.name} was removed while it was being recorded" in caplog.text
+    assert gone.name not in {row.name for row in rows}
+
+
+def of(segments: dict[int, Segment]) -> list[Segment]:
+    return [Segment(**{**each.__dict__, "data": b""}) for _, each in sorted(segments.items())]
+
+
+@pytest.mark.parametrize("catalog_is_lost", [False, True])
+async def test_after_a_crash_all_that_was_listed_stays(crashed_copy: Path, life: Life, catalog_is_lost: bool) -> None:
+    """With the catalog, to the last bit; without it, wall time of the runs in progress is reckoned anew."""
+    if catalog_is_lost:
+        (crashed_copy / "catalog.sqlite3").unlink()
+    async with Studio(crashed_copy, IDLE) as studio:
+        for camera in IDLE:
+            rows = await studio.catalog.recordings(camera)
+            assert all(row.end_reason is not None for row in rows)
+            assert rows[-1].end_reason is EndReason.CRASHED
+            for before, after in pairwise(rows):
+                assert after.first_media_sequence == before.end_media_sequence
+            lines = {line.media_sequence: line for row in rows for line in lines_of(row)}
+            for listed_then in of(life.listed_at_crash[camera]):
+                now = lines[listed_then.media_sequence]
+                if catalog_is_lost:
+                    now = Segment(**{**now.__dict__, "start_wall_us": listed_then.start_wall_us})
+                assert now == listed_then
+                data = (crashed_copy / camera / now.recording).read_bytes()
+                segment = life.listed_at_crash[camera][now.media_sequence].data
+                assert data[now.offset : now.offset + len(segment)] == segment
+            identity = await studio.indexer.begin_run(camera, "dddd")
+            assert identity.media_sequence == rows[-1].end_media_sequence
+            assert identity.discontinuity_sequence == rows[-1].discontinuity_sequence + 1
+            assert identity.not_before_wall_us == rows[-1].end_wall_us
+            assert studio.newest(camera) == rows[-1]
+
+
+def contents(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in root.rglob("*.mp4")}
+
+
+async def test_taking_in_happens_once(crashed_copy: Path) -> None:
+    async with Studio(crashed_copy, IDLE) as studio:
+        first = await studio.catalog.dump()
+    bytes_after = contents(crashed_copy)
+    async with Studio(crashed_copy, IDLE) as studio:
+        assert await studio.catalog.dump() == first
+    assert contents(crashed_copy) == bytes_after
+
+
+async def test_strange_files_do_not_keep_a_camera_from_recording(
+    archive_copy: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = archive_copy / "porch"
+    (folder / "20200101T000000Z-text.mp4").write_text("not a recording")
+    (folder / "20200101T000001Z-folder.mp4").mkdir()
+    os.mkfifo(folder / "20200101T000002Z-pipe.mp4")
+    (folder / "holiday.mp4").write_text("somebody's own")
+    (folder / "notes.txt").write_text("somebody's own")
+    async with Studio(archive_copy, {"porch": PATTERN}) as studio:
+        await studio.segments("porch", len(studio.viewers["porch"].seen) + 1)
+        names = {row.name for row in await studio.catalog.recordings("porch")}
+    assert "porch/20200101T000000Z-text.mp4 is left alone: " in caplog.text
+    assert not any(name.startswith("2020") for name in names)
+    assert (folder / "holiday.mp4").read_text() == "somebody's own"
+    assert (folder / "20200101T000000Z-text.mp4").read_text() == "not a recording"
+
+
+async def test_a_folder_that_cannot_be_read_keeps_its_rows(archive_copy: Path) -> None:
+    (archive_copy / "porch").rename(archive_copy / "aside")
+    (archive_copy / "porch").write_text("a file stands in its place")
+    async with Studio(archive_copy, {"loop": not_recorded("loop")}) as studio:
+        rows = await studio.catalog.recordings("porch")
+        assert len(rows) > 2
+        with pytest.raises(ArchiveError, match="cannot be read: Not a directory"):
+            await studio.indexer.recover("porch")
+        assert await studio.catalog.recordings("porch") == rows
+        assert studio.newest("porch") == rows[-1]
+        with pytest.raises(ArchiveError):  # what it holds is not known, so no number can be given
+            await studio.indexer.begin_run("porch", "bbbb")
+
+
+async def test_a_second_start_goes_on_with_the_numbers(archive_copy: Path, life: Life) -> None:
+    async with Studio(archive_copy, {"porch": PATTERN}) as studio:
+        known = studio.newest("porch").end_media_sequence
+        await studio.changes("porch", lambda: studio.newest("porch").end_media_sequence > known, "went on")
+        newest = studio.newest("porch")
+        assert ffmpegs(archive_copy / "porch")
+    assert newest.first_media_sequence == max(life.seen["porch"]) + 1
+    assert newest.discontinuity_sequence == 2
+    assert newest.starts_run

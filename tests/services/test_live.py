@@ -1,0 +1,128 @@
+"""The live edge: what is kept, what is listed, who is woken."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hlscam.domain.recording import EndReason, MediaFacts, Recording
+from hlscam.domain.segment_table import SegmentEntry, SegmentTable
+from hlscam.services.live import FEWEST_SEGMENTS, LiveStream, LiveStreams
+
+TIMESCALE = 1000
+FACTS = MediaFacts(video_codec="avc1.42c00b", width=128, height=96, frame_rate=10.0, bit_rate_bps=100_000)
+
+
+def recording(index: int, segments: int, first: int = 0, *, duration_s: float = 2) -> Recording:
+    ticks = round(duration_s * TIMESCALE)
+    return Recording(
+        camera="porch",
+        name=f"20261122T12{index:04d}Z-aaaa.mp4",
+        run="aaaa",
+        first_media_sequence=first,
+        discontinuity_sequence=0,
+        starts_run=index == 0,
+        init_hash="0" * 16,
+        start_wall_us=first * 2_000_000,
+        slew_ppb=0,
+        timescale=TIMESCALE,
+        first_decode_ticks=0,
+        duration_ticks=segments * ticks,
+        first_offset=800,
+        size_bytes=800 + segments * 100,
+        target_duration_s=2,
+        media=FACTS,
+        segments=SegmentTable.of([SegmentEntry(100, ticks, 50, True)] * segments),
+    )
+
+
+def row_of(counts: list[int]) -> list[Recording]:
+    return [recording(index, count, sum(counts[:index])) for index, count in enumerate(counts)]
+
+
+def numbers(stream: LiveStream) -> list[int]:
+    return [
+        number
+        for span in stream.window()
+        for number in range(span.media_sequence, span.media_sequence + span.end - span.first)
+    ]
+
+
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=30), st.sampled_from([2.0, 10.0, 30.0, 120.0]))
+def test_the_window_is_the_newest_segments_however_they_were_published(counts: list[int], window_s: float) -> None:
+    stream = LiveStream("porch", window_s)
+    for each in row_of(counts):
+        stream.publish(each)
+    total = sum(counts)
+    wanted = min(total, max(FEWEST_SEGMENTS, round(window_s / 2)))
+    assert numbers(stream) == list(range(total - wanted, total))
+    assert stream.newest == row_of(counts)[-1]
+
+
+@given(st.lists(st.integers(1, 20), min_size=20, max_size=60))
+def test_what_left_the_window_is_let_go(counts: list[int]) -> None:
+    stream = LiveStream("porch", 4)
+    for each in row_of(counts):
+        stream.publish(each)
+    assert len(stream.recordings) <= FEWEST_SEGMENTS + 2
+
+
+def test_publishing_again_replaces() -> None:
+    stream = LiveStream("porch", 30)
+    stream.publish(recording(0, 1))
+    longer = recording(0, 2)
+    stream.publish(longer)
+    closed = replace(longer, end_reason=EndReason.STOPPED)
+    stream.publish(closed)
+    assert list(stream.recordings) == [closed]
+
+
+def test_withdrawing() -> None:
+    stream = LiveStream("porch", 30)
+    first, second = row_of([3, 4])
+    stream.load([first, second])
+    stream.withdraw(second.name)
+    assert stream.newest == first
+    stream.withdraw(first.name)
+    assert list(stream.recordings) == []
+    assert stream.window() == []
+
+
+def test_the_live_edge_stands_over_the_catalogs_row() -> None:
+    stream = LiveStream("porch", 30)
+    first, second, third = row_of([3, 4, 5])
+    stream.load([first, second])
+    known_better = replace(second, segments=SegmentTable.of([*second.segments, SegmentEntry(1, 2, 3, True)]))
+    stream.publish(known_better)
+    assert stream.newer_than_catalog([first, second]) == [first, known_better]
+    assert stream.newer_than_catalog([first]) == [first, known_better]
+    assert stream.newer_than_catalog([]) == [known_better]
+    assert LiveStream("porch", 30).newer_than_catalog([first, third]) == [first, third]
+
+
+async def test_every_change_wakes_all_who_wait_once() -> None:
+    stream = LiveStream("porch", 30)
+    waiting = [asyncio.create_task(stream.wait_changed()) for _ in range(3)]
+    await asyncio.sleep(0)
+    version = stream.version
+    stream.publish(recording(0, 1))
+    await asyncio.gather(*waiting)
+    assert stream.version == version + 1
+    late = asyncio.create_task(stream.wait_changed())
+    await asyncio.sleep(0)
+    assert not late.done()
+    stream.withdraw("nothing")
+    await late
+
+
+def test_streams_are_made_once_and_know_their_window() -> None:
+    streams = LiveStreams(2)
+    stream = streams.stream("porch")
+    assert streams.stream("porch") is stream
+    assert streams.stream("yard") is not stream
+    for each in row_of([10, 10]):
+        stream.publish(each)
+    assert len(numbers(stream)) == FEWEST_SEGMENTS

@@ -1,0 +1,31 @@
+"""Progress on terminals and elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+from hlscam.services.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_one_line_that_is_rewritten() -> None:
+    out = Terminal()
+    progress = Progress(out)
+    for done in range(1, 4):
+        progress.tell("check porch", done, 3)
+    text = out.getvalue()
+    assert text.startswith("\r\x1b[Kcheck porch: 1 of 3")
+    assert text.endswith("\r\x1b[Kcheck porch: 3 of 3\n")
+    assert text.count("\n") == 1
+
+
+def test_elsewhere_it_is_a_line_now_and_then_and_always_the_last() -> None:
+    out = io.StringIO()
+    progress = Progress(out)
+    for done in range(1, 1001):
+        progress.tell("reindex porch", done, 1000)
+    assert out.getvalue() == "reindex porch: 1 of 1000\nreindex porch: 1000 of 1000\n"

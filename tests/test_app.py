@@ -1,0 +1,246 @@
+"""The whole server: composed, running, stopped in order, killed, started again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import m3u8
+import pytest
+
+from hlscam.adapters.catalog.store import Catalog
+from hlscam.app import running_server
+from hlscam.domain.config import Config
+from hlscam.domain.recording import EndReason, Recording
+from hlscam.errors import ArchiveError, ConfigError, HlscamError
+from tests.rig.child import Child
+from tests.rig.paths import REPOSITORY
+from tests.rig.waiting import until
+from tests.services.studio import PATTERN, box_types, ffmpegs
+
+HLSCAM = [sys.executable, "-m", "hlscam"]
+
+
+def configuration(folder: Path, *, port: int = 0, recording_minutes: float = 3 / 60) -> Path:
+    path = folder / "hlscam.yaml"
+    path.write_text(
+        f"server: {{port: {port}}}\n"
+        f"archive: {{path: archive, recording_minutes: {recording_minutes}}}\n"
+        "hls: {segment_duration_s: 0.5, part_duration_s: 0.25}\n"
+        f'cameras:\n  porch: {{source: "{PATTERN}"}}\n'
+    )
+    return path
+
+
+@asynccontextmanager
+async def served(folder: Path, *arguments: str) -> AsyncIterator[tuple[Child, str]]:
+    """`hlscam run` as a process, and the URL that it printed."""
+    child = await Child.start([*HLSCAM, "run", *arguments], folder=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    try:
+        yield child, await announced(child)
+    finally:
+        await child.kill()
+
+
+async def announced(child: Child) -> str:
+    while True:
+        line = await child.line(timeout_s=30)
+        if "hlscam is ready: open " in line:
+            return line.split("open ")[1].strip()
+
+
+async def ended(child: Child) -> int:
+    """The exit code, once it has ended."""
+
+    async def over() -> bool:
+        return not child.is_alive
+
+    await until(over, "the server has ended")
+    code = child.returncode
+    assert code is not None
+    return code
+
+
+async def live(url: str) -> m3u8.M3U8:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}hls/porch/live.m3u8") as answer:
+        assert answer.status == 200, await answer.text()
+        return m3u8.loads(await answer.text())
+
+
+async def listed(url: str, count: int) -> dict[int, tuple[bytes, str]]:
+    """(bytes, program date time) of at least so many live segments, by number."""
+
+    async def enough() -> m3u8.M3U8 | None:
+        playlist = await live(url)
+        return playlist if len(playlist.segments) >= count else None
+
+    playlist = await until(enough, f"{count} segments are listed")
+    assert playlist is not None
+    found: dict[int, tuple[bytes, str]] = {}
+    async with aiohttp.ClientSession() as session:
+        for segment in playlist.segments:
+            async with session.get(f"{url}hls/porch/{segment.uri}") as answer:
+                assert answer.status == 200
+                number = int(str(segment.uri).partition(".")[0])
+                found[number] = (await answer.read(), segment.current_program_date_time.isoformat())
+    return found
+
+
+async def rows_of(folder: Path) -> list[Recording]:
+    catalog = await Catalog.open(f"sqlite:///{folder / 'archive' / 'catalog.sqlite3'}")
+    try:
+        return await catalog.recordings("porch")
+    finally:
+        await catalog.close()
+
+
+async def test_a_life_in_order(tmp_path: Path) -> None:
+    """Start, watch, stop by SIGINT, start again: the numbers go on, and nothing that was listed changes."""
+    configuration(tmp_path)
+    async with served(tmp_path) as (child, url):
+        first = await listed(url, 3)
+        workers = ffmpegs(tmp_path / "archive" / "porch")
+        child.signal(signal.SIGINT)
+        child.signal(signal.SIGINT)  # as `timeout` does
+        assert await ended(child) == 0
+        assert child.log_text().rstrip().endswith("stopped")
+    assert len(workers) == 1
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    rows = await rows_of(tmp_path)
+    assert rows[-1].end_reason is EndReason.STOPPED
+    for row in rows:
+        path = tmp_path / "archive" / "porch" / row.name
+        assert box_types(path) == ["ftyp", "free", "mdat", "moov", "uuid"]
+    async with served(tmp_path) as (child, url):
+        second = await listed(url, len(first) + 1)
+        playlist = await live(url)
+        child.signal(signal.SIGTERM)
+        assert await ended(child) == 0
+    assert {number: second[number] for number in first} == first
+    assert sorted(second) == list(range(min(first), max(second) + 1))
+    assert [each.discontinuity for each in playlist.segments].count(True) == 1
+
+
+async def test_a_server_that_is_killed_costs_nothing_that_was_listed(tmp_path: Path) -> None:
+    configuration(tmp_path, recording_minutes=10)
+    async with served(tmp_path) as (child, url):
+        before = await listed(url, 3)
+        workers = ffmpegs(tmp_path / "archive" / "porch")
+        child.signal(signal.SIGKILL)
+
+        async def are_gone() -> bool:
+            return not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+        await until(are_gone, "its ffmpeg has died with it")
+    async with served(tmp_path) as (child, url):
+        after = await listed(url, len(before) + 1)
+        child.signal(signal.SIGINT)
+        assert await ended(child) == 0
+        assert "was never closed: kept " in child.log_text()
+    assert {number: after[number] for number in before} == before
+    rows = await rows_of(tmp_path)
+    assert [row.end_reason for row in rows] == [EndReason.CRASHED, EndReason.STOPPED]
+    assert rows[1].first_media_sequence == rows[0].end_media_sequence
+    assert box_types(tmp_path / "archive" / "porch" / rows[0].name)[-1] == "uuid"
+
+
+async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    configuration(tmp_path, recording_minutes=10)
+    async with served(tmp_path) as (child, _):
+        for worker in ffmpegs(tmp_path / "archive" / "porch"):
+            os.kill(worker, signal.SIGSTOP)  # it will not close its recording soon
+
+        async def pressed() -> bool:
+            child.signal(signal.SIGINT)
+            return not child.is_alive
+
+        await until(pressed, "it has ended", every_s=0.2)
+        assert child.returncode == 130
+        assert "stopped at once: recordings in progress are closed at the next start" in child.log_text()
+        assert "Traceback" not in child.log_text()
+
+
+def config_of(folder: Path, **server: Any) -> Config:
+    return Config.model_validate(
+        {
+            "server": {"port": 0, **server},
+            "archive": {"path": folder / "archive", "recording_minutes": 1 / 60},
+            "hls": {"segment_duration_s": 0.5, "part_duration_s": 0.25},
+            "cameras": {"porch": {"source": PATTERN}},
+        }
+    )
+
+
+async def refused(config: Config) -> HlscamError:
+    with pytest.raises(HlscamError) as caught:
+        async with running_server(config):
+            pass
+    return caught.value
+
+
+async def test_a_second_server_on_the_archive_is_refused(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    async with running_server(config) as server:
+        assert server.url.startswith("http://127.0.0.1:")
+        error = await refused(config)
+    assert isinstance(error, ArchiveError)
+    assert error.message == f"another hlscam is using the archive {tmp_path / 'archive'}"
+    async with running_server(config):
+        pass
+
+
+async def test_a_port_in_use_is_told_and_leaves_nothing_running(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        error = await refused(config_of(tmp_path, port=port))
+    assert isinstance(error, ConfigError)
+    assert error.message.startswith(f"cannot listen on 127.0.0.1:{port}: ")
+    assert "set server.port or --port" in error.hint
+    assert ffmpegs(tmp_path / "archive" / "porch") == []
+
+
+async def test_an_archive_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("a file")
+    error = await refused(config_of(tmp_path))
+    assert isinstance(error, ArchiveError)
+    assert error.message == f"the archive folder {tmp_path / 'archive'} cannot be made: File exists"
+
+
+async def test_one_unreadable_camera_does_not_keep_the_server_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "porch").write_text("a file")
+    config = config_of(tmp_path)
+    cameras = {**config.cameras, "yard": config.cameras["porch"]}
+    async with running_server(config.model_copy(update={"cameras": cameras})) as server:
+        stream = server.services.live.stream("yard")
+        while stream.newest is None:
+            await stream.wait_changed()
+        porch = server.services.status("porch")
+        assert porch is not None
+        assert "cannot be written: File exists" in porch.last_error
+
+
+async def test_starting_and_stopping_leaves_nothing_behind(tmp_path: Path) -> None:
+    def descriptors() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    config = config_of(tmp_path)
+    async with running_server(config):
+        pass
+    before, tasks = descriptors(), asyncio.all_tasks()
+    async with running_server(config) as server:
+        stream = server.services.live.stream("porch")
+        await stream.wait_changed()
+    assert asyncio.all_tasks() == tasks
+    assert descriptors() == before
+    assert ffmpegs(tmp_path / "archive" / "porch") == []
