@@ -43,7 +43,8 @@ def configuration(folder: Path, *, port: int = 0, recording_minutes: float = 3 /
 @asynccontextmanager
 async def served(folder: Path, *arguments: str) -> AsyncIterator[tuple[Child, str]]:
     """`hlscam run` as a process, and the URL that it printed."""
-    child = await Child.start([*HLSCAM, "run", *arguments], folder=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    child = await Child.start([*HLSCAM, "run", *arguments], folder=folder, env=env)
     try:
         yield child, await announced(child)
     finally:
@@ -55,18 +56,6 @@ async def announced(child: Child) -> str:
         line = await child.line(timeout_s=30)
         if "hlscam is ready: open " in line:
             return line.split("open ")[1].strip()
-
-
-async def ended(child: Child) -> int:
-    """The exit code, once it has ended."""
-
-    async def over() -> bool:
-        return not child.is_alive
-
-    await until(over, "the server has ended")
-    code = child.returncode
-    assert code is not None
-    return code
 
 
 async def live(url: str) -> m3u8.M3U8:
@@ -110,7 +99,7 @@ async def test_a_life_in_order(tmp_path: Path) -> None:
         workers = ffmpegs(tmp_path / "archive" / "porch")
         child.signal(signal.SIGINT)
         child.signal(signal.SIGINT)  # as `timeout` does
-        assert await ended(child) == 0
+        assert await child.ended() == 0
         assert child.log_text().rstrip().endswith("stopped")
     assert len(workers) == 1
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
@@ -123,7 +112,7 @@ async def test_a_life_in_order(tmp_path: Path) -> None:
         second = await listed(url, len(first) + 1)
         playlist = await live(url)
         child.signal(signal.SIGTERM)
-        assert await ended(child) == 0
+        assert await child.ended() == 0
     assert {number: second[number] for number in first} == first
     assert sorted(second) == list(range(min(first), max(second) + 1))
     assert [each.discontinuity for each in playlist.segments].count(True) == 1
@@ -143,7 +132,7 @@ async def test_a_server_that_is_killed_costs_nothing_that_was_listed(tmp_path: P
     async with served(tmp_path) as (child, url):
         after = await listed(url, len(before) + 1)
         child.signal(signal.SIGINT)
-        assert await ended(child) == 0
+        assert await child.ended() == 0
         assert "was never closed: kept " in child.log_text()
     assert {number: after[number] for number in before} == before
     rows = await rows_of(tmp_path)
@@ -163,7 +152,7 @@ async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
             return not child.is_alive
 
         await until(pressed, "it has ended", every_s=0.2)
-        assert child.returncode == 130
+        assert await child.ended() == 130
         assert "stopped at once: recordings in progress are closed at the next start" in child.log_text()
         assert "Traceback" not in child.log_text()
 

@@ -52,13 +52,13 @@ def test_text_for_people() -> None:
 
 
 def test_json_for_machines() -> None:
-    line = RedactingFormatter([], as_json=True).format(record("two\nlines \x1b[2J and \"quotes\""))
+    line = RedactingFormatter([], as_json=True).format(record('two\nlines \x1b[2J and "quotes"'))
     assert "\n" not in line
     assert json.loads(line) == {
         "time": "2026-11-22T12:00:00.123Z",
         "level": "warning",
         "logger": "hlscam.services.recorder",
-        "message": "two\nlines \x1b[2J and \"quotes\"",
+        "message": 'two\nlines \x1b[2J and "quotes"',
     }
 
 

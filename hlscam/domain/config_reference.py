@@ -43,4 +43,6 @@ def _default(field: FieldInfo) -> str:
     default = field.default
     if default is None or default == "":
         return "–"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return "`[]`" if default == () else f"`{default}`"

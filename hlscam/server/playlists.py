@@ -135,8 +135,9 @@ async def _find(services: Services, camera: str, wanted: TimeRange) -> _Found:
 
 async def _find_paced(services: Services, camera: str, wanted: TimeRange, opened_wall_us: int) -> _Found:
     """As much of an open timeline as a viewer who opened it at `opened` can have come to by now."""
-    from_wall_us = wanted.from_wall_us or 0
-    opened_for_s = max(0, services.clock.wall_us() - opened_wall_us) / US_PER_S
+    now_wall_us = services.clock.wall_us()
+    from_wall_us = not_in_future(wanted.from_wall_us or 0, now_wall_us)
+    opened_for_s = max(0, now_wall_us - opened_wall_us) / US_PER_S
     recordings: list[Recording] = []
     media_s = 0.0
     while True:

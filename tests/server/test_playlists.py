@@ -6,7 +6,7 @@ import asyncio
 import logging
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import m3u8
@@ -250,18 +250,51 @@ async def test_multivariant(serving: Serving) -> None:
 @pytest.mark.parametrize(
     ("query", "uri"),
     [
-        ("from={first}", "timeline.m3u8?from={first}"),
+        ("from={first}", "timeline.m3u8?from={first}&opened={now}"),
         ("from={first}&to={last}", "timeline.m3u8?from={first}&to={last}"),
-        ("from=2026-11-22T22:10:00%2B01:00", "timeline.m3u8?from=2026-11-22T22%3A10%3A00%2B01%3A00"),
+        (
+            "from=2026-11-22T22:10:00%2B01:00",
+            "timeline.m3u8?from=2026-11-22T22%3A10%3A00%2B01%3A00&opened={now}",
+        ),
         ("to={last}", "live.m3u8"),
         ("other=1", "live.m3u8"),
     ],
 )
 async def test_multivariant_of_a_timeline(serving: Serving, query: str, uri: str) -> None:
-    times = {"first": at(serving.first_us), "last": at(serving.last_us)}
+    now = f"{serving.clock.wall_us() / US_PER_S:.3f}"
+    times = {"first": at(serving.first_us), "last": at(serving.last_us), "now": now}
     playlist = await lint(await serving.text(f"/hls/gate/index.m3u8?{query.format(**times)}"))
     assert [each["uri"] for each in playlist["variants"]] == [uri.format(**times)]
     assert (await serving.ask(f"/hls/gate/{uri.format(**times)}")).status == 200
+
+
+async def test_an_opened_timeline_grows_at_the_pace_of_live(serving: Serving) -> None:
+    """VLC joins what has no end at its end: so it is told of the past no faster than the past took."""
+    everything = [number for number, _, _ in segments_of(serving.recordings)]
+    multivariant = await lint(await serving.text(f"/hls/gate/index.m3u8?from={at(serving.first_us)}"))
+    path = f"/hls/gate/{multivariant['variants'][0]['uri']}"
+    texts = []
+    for _ in range(4 * len(everything)):
+        texts.append(await serving.text(path))
+        serving.clock.advance(0.5)
+    counts = [len(numbers_in(text)) for text in texts]
+    assert counts[0] < len(everything) == counts[-1]
+    assert all(0 <= after - before <= 2 for before, after in pairwise(counts))  # the last one of a run may be short
+    for text, playlist in zip(texts, await lint_all(texts), strict=True):
+        assert numbers_in(text) == everything[: len(numbers_in(text))]
+        assert (playlist["ended"], playlist["start"]) == (False, None)
+
+
+async def test_a_long_opened_timeline_slides_along(serve: Serve, days_config: Config) -> None:
+    """It lists what a viewer may still want, and not all since the beginning."""
+    serving = await serve(days_config)
+    opened = serving.clock.wall_us() - 3600 * US_PER_S
+    text = await serving.text(f"/hls/porch/timeline.m3u8?from={at(serving.first_us)}&opened={at(opened)}")
+    numbers = numbers_in(text)
+    assert numbers[-1] == pytest.approx(3600 / 2, abs=5)
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert len(numbers) < 1000
+    assert m3u8.loads(text).media_sequence == numbers[0]
 
 
 # What is refused
@@ -287,6 +320,9 @@ BAD_QUERIES = [
     "from=10&to=10",
     "from=10&to=9",
     f"from={LATER}",
+    f"from={LATER}&opened=0",
+    "from=0&opened=",
+    "from=0&opened=soon",
 ]
 
 
@@ -297,7 +333,7 @@ async def test_bad_times_and_ranges_are_400(serving: Serving) -> None:
         problem = problem_of(answer)
         assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", "Bad Request", 400)
         assert problem["detail"]
-        if query.startswith("from"):
+        if query.startswith("from") and "opened" not in query:
             assert (await serving.ask(f"/hls/gate/index.m3u8?{query}")).status == 400
 
 
