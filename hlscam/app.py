@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -65,7 +66,7 @@ async def serve_until_stopped(config: Config, *, announce: Callable[[Server], No
         at_once_from_mono_s = loop.time() + _ONE_SIGNAL_S
         if stopping.is_set():
             log.warning("stopped at once: recordings in progress are closed at the next start")
-            raise SystemExit(130)
+            os._exit(130)  # unwinding would wait for every ffmpeg; the kernel ends them with us
         log.info("stopping: recordings are being closed; once more to stop at once")
         stopping.set()
 
@@ -132,7 +133,7 @@ async def running_server(config: Config, *, clock: Clock | None = None) -> Async
             cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
             clock=clock,
             status=_status_of(recorder),
-            ready=lambda: "",
+            ready=lambda: "" if recorder.started else "the cameras are being started",
         )
         stack.push_async_callback(services.cache.close)
         url = await stack.enter_async_context(_listening(config, services))

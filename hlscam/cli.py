@@ -105,19 +105,19 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     config = _load(options)
     set_up_logging("warning", as_json=False, secrets=config.secrets)
-    return _told(check_archive(config, Progress(sys.stderr)))
+    return _told(check_archive(config, Progress(sys.stderr)), well="nothing is wrong")
 
 
 def _reindex(options: argparse.Namespace) -> int:
     config = _load(options)
     set_up_logging("info", as_json=False, secrets=config.secrets)
-    return _told(reindex_archive(config, Progress(sys.stderr)))
+    return _told(reindex_archive(config, Progress(sys.stderr)), well="the catalog is made anew")
 
 
-def _told(work: Coroutine[Any, Any, list[str]]) -> int:
-    """Run a command that returns what is wrong; print that."""
+def _told(work: Coroutine[Any, Any, list[str]], *, well: str) -> int:
+    """Run a command that returns what is wrong; print that, or that all is well."""
     wrong = asyncio.run(work)
-    for line in wrong:
+    for line in wrong or [well]:
         print(line)
     return 1 if wrong else 0
 

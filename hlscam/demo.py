@@ -10,7 +10,7 @@ from hlscam.adapters.ffmpeg.process import FfmpegProcess
 from hlscam.domain.config import Config, demo_config
 from hlscam.errors import ArchiveError, HlscamError
 
-_CLIP_S = 30
+_CLIP_S = 20
 
 
 async def prepare_demo(folder: Path) -> Config:
@@ -28,11 +28,11 @@ async def prepare_demo(folder: Path) -> Config:
 
 
 async def make_clip(clip: Path) -> None:
-    """Half a minute of slowly moving colours with a soft sound, B-frames included, as a phone would film it."""
+    """Twenty seconds of slowly moving colours with a soft sound, B-frames included, as a phone would film it."""
     unfinished = clip.with_suffix(".part.mp4")
     ffmpeg = await find_ffmpeg(None)
     lines: list[str] = []
-    video = "gradients=size=1280x720:rate=25:speed=0.01:nb_colors=4:seed=7,noise=alls=4:allf=t,format=yuv420p"
+    video = "gradients=size=960x540:rate=25:speed=0.01:nb_colors=4:seed=7,format=yuv420p"
     argv = [ffmpeg.binary, "-hide_banner", "-loglevel", "error", "-y"]
     argv += ["-f", "lavfi", "-t", str(_CLIP_S), "-i", video]
     argv += ["-f", "lavfi", "-t", str(_CLIP_S), "-i", "anoisesrc=color=brown:amplitude=0.05:sample_rate=48000"]

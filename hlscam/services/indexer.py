@@ -257,7 +257,8 @@ class RunFollower:
                 current.index = self._index.open_recording(current.name, event)
             elif isinstance(event, Fragment) and current.index is not None:
                 grown |= current.index.add(event, arrival_wall_us=arrival_wall_us)
-                self._saw_fragment()
+                if event.sample_count:  # sound alone is no progress: a camera is for its picture
+                    self._saw_fragment()
         if grown:
             await self._publish(current)
 

@@ -1,8 +1,8 @@
 """The live edge of every camera, kept in memory: what the live playlist lists now.
 
 The indexer publishes, servers read. A stream holds the newest recordings, enough for the live window; the last of
-them may be open, and then it is newer here than in the catalog. Past and live are one row: `newer_than_catalog` puts
-the two together for any range.
+them may be open, and then it is newer here than in the catalog: whoever puts past and live together lets these
+recordings stand in place of their rows (`server/footage.py`).
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class LiveStream:
         else:
             self._recordings.append(recording)
             spans = last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
-            while len(self._recordings) > 2 and self._recordings[0].name != spans[0].recording.name:
+            oldest = spans[0].recording.name if spans else self._recordings[0].name
+            while len(self._recordings) > 2 and self._recordings[0].name != oldest:
                 self._recordings.pop(0)
         self._tell()
 
@@ -59,20 +60,6 @@ class LiveStream:
     def window(self) -> list[Span]:
         """The segments of the live playlist, oldest first; empty before the first."""
         return last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
-
-    def newer_than_catalog(self, rows: Sequence[Recording]) -> list[Recording]:
-        """`rows` from the catalog, with what is known better or only here put in its place.
-
-        Only the newest recording can be ahead of its row, and only at the end of what the catalog gave: callers
-        ask for a range, and a newest recording outside it is taken out by `spans_between`.
-        """
-        newest = self.newest
-        if newest is None:
-            return list(rows)
-        older = [
-            row for row in rows if row.name != newest.name and row.first_media_sequence < newest.first_media_sequence
-        ]
-        return [*older, newest]
 
     async def wait_changed(self) -> None:
         """Until the next change."""

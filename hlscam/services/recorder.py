@@ -252,6 +252,11 @@ class Recorder:
         self.cameras = cameras
         self._tasks: list[asyncio.Task[None]] = []
 
+    @property
+    def started(self) -> bool:
+        """Whether every camera's recorder has been started."""
+        return len(self._tasks) == len(self.cameras)
+
     def start(self) -> None:
         for camera, recorder in self.cameras.items():
             self._tasks.append(asyncio.create_task(recorder.run(), name=f"record {camera}"))

@@ -34,6 +34,7 @@ def test_files_that_it_names_are_there() -> None:
 
 def test_make_targets_that_it_names_are_there() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    named = {name for pair in re.findall(r"`make (\w+)`|^    make (\w+)", README, re.MULTILINE) for name in pair if name}
+    pairs = re.findall(r"`make (\w+)`|^    make (\w+)", README, re.MULTILINE)
+    named = {name for pair in pairs for name in pair if name}
     assert named
     assert named <= set(targets)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.rig.chromium import open_tab
+from tests.rig.chromium import Tab, open_tab
 from tests.rig.ffmpeg_tools import decode
 from tests.rig.hlscam_server import HlscamServer
 from tests.rig.media_server import MediaServer
 from tests.rig.rtsp import RtspCamera
 from tests.rig.vlc import Vlc
+from tests.rig.waiting import until
 
 pytestmark = pytest.mark.players
 
@@ -35,5 +36,12 @@ async def test_an_rtsp_camera_with_g711_plays_everywhere(tmp_path: Path) -> None
                 await tab.wait_for("() => window.look().time > 4", timeout_s=40)
                 look = await tab.look()
                 assert not [error for error in look["errors"] if error["fatal"]]
-                assert (await tab.shown_picture()).clock_ms() is not None
+                await until(lambda: _shown_ms(tab), "a readable clock in the picture")
     assert "s3cret" not in server.log
+
+
+async def _shown_ms(tab: Tab) -> int | None:
+    """The clock in the picture; None in the moment between two pictures."""
+    if not await tab.page.evaluate("document.querySelector('video').readyState >= 2"):
+        return None
+    return (await tab.shown_picture()).clock_ms()

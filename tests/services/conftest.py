@@ -21,7 +21,7 @@ from tests.services.studio import PATTERN, Segment, Studio, crash_image, ffmpegs
 class Life:
     """`root` is the archive after all was stopped in order, `crashed` the same as a crash would have left it.
 
-    `porch` was recorded in two runs, since its ffmpeg was killed; `loop` is a clip of three seconds with B-frames and
+    `porch` was recorded in two runs, since its ffmpeg was killed; `loop` is a clip of two seconds with B-frames and
     sound, over and over. `seen` is what viewers got, `listed_at_crash` the part that had been listed by the crash.
     """
 
@@ -38,9 +38,9 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
 
 
 async def _live(folder: Path) -> Life:
-    clip = make_clip(folder / "clip.mp4", seconds=3, size="128x96", rate=10, gop=5, b_frames=2, audio="aac")
+    clip = make_clip(folder / "clip.mp4", seconds=2, size="128x96", rate=10, gop=5, b_frames=2, audio="aac")
     async with Studio(folder / "archive", {"porch": PATTERN, "loop": f"file:{clip}"}) as studio:
-        await studio.segments("porch", 9)
+        await studio.segments("porch", 6)
         newest = partial(studio.newest, "porch")
         await studio.changes("porch", lambda: len(newest().segments) == 2, "in the middle of a recording")
         seen_at_kill = dict(studio.viewers["porch"].seen)

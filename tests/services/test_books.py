@@ -14,6 +14,7 @@ import pytest
 
 from hlscam.adapters.archive_lock import archive_lock
 from hlscam.adapters.catalog.store import Catalog
+from hlscam.cli import main
 from hlscam.domain.recording import Recording
 from hlscam.errors import ArchiveError
 from hlscam.services.books import check_archive, reindex_archive
@@ -21,6 +22,7 @@ from hlscam.services.progress import Progress
 from tests.rig.ffmpeg_tools import make_clip
 from tests.services.studio import Studio, box_types, config_of, fragments_of
 from tests.services.test_indexer import IDLE, contents
+from tests.test_logs import put_back
 
 
 async def check(root: Path) -> list[str]:
@@ -221,3 +223,31 @@ async def test_a_camera_folder_that_cannot_be_read_is_a_fault_and_not_the_end(ar
     faults = await check(archive_copy)
     assert any(each.startswith(f"porch: the archive folder {archive_copy / 'porch'} cannot be read") for each in faults)
     assert not any(each.startswith("loop") for each in faults)
+
+
+def command(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    with put_back(), pytest.raises(SystemExit) as ended:
+        main(argv)
+    told = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, told.out, told.err
+
+
+def test_the_commands(capsys: pytest.CaptureFixture[str], archive_copy: Path) -> None:
+    """`hlscam check` and `hlscam reindex`: what is wrong on stdout and in the exit code, progress on stderr."""
+    config = archive_copy.parent / "hlscam.yaml"
+    config.write_text("archive: {path: archive}\ncameras: {porch: {source: 'test:'}}\n")
+    code, out, err = command(capsys, "check", "-c", str(config))
+    assert (code, out) == (0, "")
+    assert re.search(r"^check porch: (\d+) of \1$", err, re.MULTILINE)
+    with closing(sqlite3.connect(archive_copy / "catalog.sqlite3")) as catalog:
+        catalog.execute("DELETE FROM recordings WHERE camera = 'loop'")
+        catalog.commit()
+    code, out, _ = command(capsys, "check", "-c", str(config))
+    assert code == 1
+    assert len(out.splitlines()) == len(list((archive_copy / "loop").glob("*.mp4")))
+    assert all(line.endswith(": is not in the catalog: start the server, or run reindex") for line in out.splitlines())
+    code, out, err = command(capsys, "reindex", "-c", str(config))
+    assert (code, out) == (0, "")
+    assert re.search(r"^reindex loop: (\d+) of \1$", err, re.MULTILINE)
+    assert command(capsys, "check", "-c", str(config))[:2] == (0, "")

@@ -183,17 +183,18 @@ async def test_the_first_number_of_all_is_the_second_of_the_clock(tmp_path: Path
     assert identity.target_duration_s is None
 
 
-async def test_polling_follows_a_camera_too(tmp_path: Path) -> None:
-    async with Studio(tmp_path, {"porch": PATTERN}, observer="polling", recording_s=1) as studio:
-        assert studio.watch.polling
-        await studio.changes("porch", lambda: len(studio.live.stream("porch").recordings) > 1, "rolled")
+async def rolled(studio: Studio) -> None:
+    await studio.changes("porch", lambda: len(studio.live.stream("porch").recordings) > 1, "rolled")
 
 
-async def test_lost_events_are_made_up_for(tmp_path: Path) -> None:
-    """No observer runs at all: only the rescan looks."""
-    async with Studio(tmp_path, {"porch": PATTERN}, watching=False, rescan_interval_s=0.2, recording_s=1) as studio:
-        await studio.changes("porch", lambda: len(studio.live.stream("porch").recordings) > 1, "rolled")
-        await studio.segments("porch", 1)
+async def test_other_ways_to_follow_a_camera(tmp_path: Path) -> None:
+    """By polling; and by the rescan alone, as when every event is lost."""
+    polling = Studio(tmp_path / "a", {"porch": PATTERN}, observer="polling", recording_s=1)
+    blind = Studio(tmp_path / "b", {"porch": PATTERN}, watching=False, rescan_interval_s=0.2, recording_s=1)
+    async with polling, blind:
+        assert polling.watch.polling
+        for studio in (polling, blind):
+            await rolled(studio)
 
 
 async def test_a_file_removed_under_a_real_camera_does_not_stop_it(

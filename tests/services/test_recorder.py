@@ -53,7 +53,7 @@ async def test_recordings_roll_at_multiples_of_utc(life: Life, camera: str) -> N
 @pytest.mark.parametrize("camera", CAMERAS)
 async def test_numbers_run_on_over_rolls_and_runs(life: Life, camera: str) -> None:
     rows = await rows_of(life.root, camera)
-    assert len(rows) >= 4
+    assert len(rows) >= 3
     for before, after in pairwise(rows):
         assert after.first_media_sequence == before.end_media_sequence
         same_run = after.run == before.run
@@ -137,7 +137,7 @@ async def test_a_looped_clip_runs_on_over_loops_and_rolls(life: Life) -> None:
     fragments = [each for row in rows for each in fragments_of(life.root / "loop" / row.name)]
     timescale = rows[0].timescale
     frame_ticks = timescale // 10
-    assert fragments[-1].end_decode_ticks - fragments[0].decode_ticks > 6 * timescale  # two loops of 3 s at least
+    assert fragments[-1].end_decode_ticks - fragments[0].decode_ticks > 4 * timescale  # two loops at least
     for before, after in pairwise(fragments):
         assert abs(after.decode_ticks - before.end_decode_ticks) <= frame_ticks
     with_sound = [each for each in fragments if each.audio_duration_ticks]

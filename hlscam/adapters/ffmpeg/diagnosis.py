@@ -22,7 +22,10 @@ class Diagnosis:
     hint: str = ""
 
 
-_UNSTABLE_NOISE = ("Not writing any edit list",)
+_NOISE = (
+    "Not writing any edit list",  # as we asked for
+    "Timestamps are unset in a packet",  # an RTSP camera's first; the muxer gives it one
+)
 
 _SIGNS: tuple[tuple[str, Diagnosis], ...] = (
     (
@@ -82,7 +85,7 @@ _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), diagnosis) for pattern, d
 
 def is_noise(line: str) -> bool:
     """Whether a line of stderr is known to mean nothing here."""
-    return any(words in line for words in _UNSTABLE_NOISE)
+    return any(words in line for words in _NOISE)
 
 
 def diagnose(lines: Sequence[str], exit_code: int) -> Diagnosis:
