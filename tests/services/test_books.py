@@ -238,7 +238,7 @@ def test_the_commands(capsys: pytest.CaptureFixture[str], archive_copy: Path) ->
     config = archive_copy.parent / "hlscam.yaml"
     config.write_text("archive: {path: archive}\ncameras: {porch: {source: 'test:'}}\n")
     code, out, err = command(capsys, "check", "-c", str(config))
-    assert (code, out) == (0, "")
+    assert (code, out) == (0, "nothing is wrong\n")
     assert re.search(r"^check porch: (\d+) of \1$", err, re.MULTILINE)
     with closing(sqlite3.connect(archive_copy / "catalog.sqlite3")) as catalog:
         catalog.execute("DELETE FROM recordings WHERE camera = 'loop'")
@@ -248,6 +248,6 @@ def test_the_commands(capsys: pytest.CaptureFixture[str], archive_copy: Path) ->
     assert len(out.splitlines()) == len(list((archive_copy / "loop").glob("*.mp4")))
     assert all(line.endswith(": is not in the catalog: start the server, or run reindex") for line in out.splitlines())
     code, out, err = command(capsys, "reindex", "-c", str(config))
-    assert (code, out) == (0, "")
+    assert (code, out) == (0, "the catalog is made anew\n")
     assert re.search(r"^reindex loop: (\d+) of \1$", err, re.MULTILINE)
-    assert command(capsys, "check", "-c", str(config))[:2] == (0, "")
+    assert command(capsys, "check", "-c", str(config))[:2] == (0, "nothing is wrong\n")
