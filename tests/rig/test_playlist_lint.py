@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.rig import node, playlist_lint
 from tests.rig.playlist_lint import lint, lint_all
 
 LIVE = """#EXTM3U
@@ -66,20 +63,3 @@ async def test_one_wrong_playlist_among_many_is_refused() -> None:
     assert [playlist["type"] for playlist in await lint_all([LIVE, MULTIVARIANT])] == ["media", "multivariant"]
     with pytest.raises(AssertionError, match="TARGETDURATION"):
         await lint_all([LIVE, LIVE.replace("#EXT-X-TARGETDURATION:2\n", ""), MULTIVARIANT])
-
-
-async def test_an_old_node_is_passed_over_for_the_packaged_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old = tmp_path / "node"
-    old.write_text("#!/bin/sh\necho v18.20.4\n")
-    old.chmod(0o755)
-    assert node.major_of(old) == 18
-    packaged = node.node_of_wheel()
-    assert packaged is not None
-    assert node.major_of(packaged) >= node.OLDEST_MAJOR
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    node.node_path.cache_clear()
-    try:
-        assert node.node_path() == packaged
-        assert (await playlist_lint.lint(LIVE))["type"] == "media"
-    finally:
-        node.node_path.cache_clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +30,7 @@ def prepare(folder: Path, *, as_nobody: bool = False) -> subprocess.CompletedPro
     """Run it; `as_nobody` as somebody who may not install packages."""
     drops_root = as_nobody and os.geteuid() == 0
     drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if drops_root else []
-    env = {**os.environ, "PYTHON": sys.executable}
-    return subprocess.run([*drop, "sh", folder / "prepare.sh"], capture_output=True, text=True, check=False, env=env)
+    return subprocess.run([*drop, "sh", folder / "prepare.sh"], capture_output=True, text=True, check=False)
 
 
 def test_what_is_missing_is_named_with_the_command_that_mends_it(copy: Path) -> None:
