@@ -22,7 +22,7 @@ from aiohttp import web
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import archive_lock
 from hlscam.adapters.catalog.store import Catalog
-from hlscam.adapters.ffmpeg.features import find_ffmpeg
+from hlscam.adapters.ffmpeg.features import Ffmpeg, find_ffmpeg
 from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
 from hlscam.domain.camera_state import CameraStatus
@@ -86,60 +86,76 @@ async def running_server(config: Config, *, clock: Clock | None = None) -> Async
     clock = clock or SystemClock()
     async with contextlib.AsyncExitStack() as stack:
         ffmpeg = await find_ffmpeg(config.ffmpeg.path)
-        root = config.archive.path
-        await asyncio.to_thread(_make_folder, root)
-        await stack.enter_async_context(archive_lock(root))
-        archive = Archive(root)
-        stack.push_async_callback(asyncio.to_thread, archive.close)
-        catalog = await Catalog.open(config.catalog_url)
-        stack.push_async_callback(catalog.close)
-        watch = ArchiveWatch(root, config.archive.observer)
-        await asyncio.to_thread(watch.start)
-        stack.push_async_callback(asyncio.to_thread, watch.close)
-
-        live = LiveStreams(config.hls.live_window_s)
-        indexer = Indexer(
-            archive=archive,
-            catalog=catalog,
-            watch=watch,
-            live=live,
-            clock=clock,
-            segment_duration_s=config.hls.segment_duration_s,
-            live_window_s=config.hls.live_window_s,
-            rescan_interval_s=config.archive.rescan_interval_s,
-        )
-        for camera in sorted({*config.cameras, *await archive.cameras()}):
-            try:
-                await indexer.recover(camera)
-            except ArchiveError as error:  # the others are unharmed; this one's recorder tries again
-                log.error("camera %s: %s", camera, error.message)
-
+        indexer = await _open_books(stack, config, clock)
+        await _recover_all(indexer, config)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hlscam-")))
-        settings = RecorderSettings(
-            ffmpeg=ffmpeg,
-            recording_s=config.archive.recording_minutes * 60,
-            part_duration_s=config.hls.part_duration_s,
-            scratch=scratch,
-        )
-        recorder = Recorder(
-            {each: CameraRecorder(each, camera, settings, indexer, clock) for each, camera in config.cameras.items()}
-        )
-        services = Services(
-            config=config,
-            archive=archive,
-            catalog=catalog,
-            live=live,
-            footage=Footage(config, archive, catalog, live),
-            cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
-            clock=clock,
-            status=_status_of(recorder),
-            ready=lambda: "" if recorder.started else "the cameras are being started",
-        )
+        recorder = _make_recorder(config, ffmpeg, scratch, indexer, clock)
+        services = _make_services(config, indexer, recorder, clock)
         stack.push_async_callback(services.cache.close)
         url = await stack.enter_async_context(_listening(config, services))
         recorder.start()
         stack.push_async_callback(recorder.stop)
         yield Server(url, services, recorder)
+
+
+async def _open_books(stack: contextlib.AsyncExitStack, config: Config, clock: Clock) -> Indexer:
+    """The archive, locked for us; the catalog; the watch; and the indexer, which keeps them in step."""
+    root = config.archive.path
+    await asyncio.to_thread(_make_folder, root)
+    await stack.enter_async_context(archive_lock(root))
+    archive = Archive(root)
+    stack.push_async_callback(asyncio.to_thread, archive.close)
+    catalog = await Catalog.open(config.catalog_url)
+    stack.push_async_callback(catalog.close)
+    watch = ArchiveWatch(root, config.archive.observer)
+    await asyncio.to_thread(watch.start)
+    stack.push_async_callback(asyncio.to_thread, watch.close)
+    return Indexer(
+        archive=archive,
+        catalog=catalog,
+        watch=watch,
+        live=LiveStreams(config.hls.live_window_s),
+        clock=clock,
+        segment_duration_s=config.hls.segment_duration_s,
+        live_window_s=config.hls.live_window_s,
+        rescan_interval_s=config.archive.rescan_interval_s,
+    )
+
+
+async def _recover_all(indexer: Indexer, config: Config) -> None:
+    """Put the books of every camera in order, also of those that are no longer configured."""
+    for camera in sorted({*config.cameras, *await indexer.archive.cameras()}):
+        try:
+            await indexer.recover(camera)
+        except ArchiveError as error:  # the others are unharmed; this one's recorder tries again
+            log.error("camera %s: %s", camera, error.message)
+
+
+def _make_recorder(config: Config, ffmpeg: Ffmpeg, scratch: Path, indexer: Indexer, clock: Clock) -> Recorder:
+    settings = RecorderSettings(
+        ffmpeg=ffmpeg,
+        recording_s=config.archive.recording_minutes * 60,
+        part_duration_s=config.hls.part_duration_s,
+        scratch=scratch,
+    )
+    return Recorder(
+        {each: CameraRecorder(each, camera, settings, indexer, clock) for each, camera in config.cameras.items()}
+    )
+
+
+def _make_services(config: Config, indexer: Indexer, recorder: Recorder, clock: Clock) -> Services:
+    archive, catalog, live = indexer.archive, indexer.catalog, indexer.live
+    return Services(
+        config=config,
+        archive=archive,
+        catalog=catalog,
+        live=live,
+        footage=Footage(config, archive, catalog, live),
+        cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
+        clock=clock,
+        status=_status_of(recorder),
+        ready=lambda: "" if recorder.started else "the cameras are being started",
+    )
 
 
 @contextlib.asynccontextmanager

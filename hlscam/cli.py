@@ -90,7 +90,10 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    config = uvloop.run(prepare_demo(options.demo_folder.absolute())) if options.demo else _load(options)
+    if options.demo:
+        config = uvloop.run(prepare_demo(options.demo_folder.absolute(), tell=_tell))
+    else:
+        config = _load(options)
     if options.check_config:
         count = len(config.cameras)
         print(f"{'the demo' if options.demo else options.config}: good, {count} camera{'' if count == 1 else 's'}")
@@ -130,6 +133,10 @@ def _with_port(config: Config, port: int) -> Config:
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port is 0 to 65535, not {port}")
     return config.model_copy(update={"server": config.server.model_copy(update={"port": port})})
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _announce(server: Server) -> None:

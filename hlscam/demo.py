@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from hlscam.adapters.ffmpeg.features import find_ffmpeg
@@ -13,7 +14,7 @@ from hlscam.errors import ArchiveError, HlscamError
 _CLIP_S = 20
 
 
-async def prepare_demo(folder: Path) -> Config:
+async def prepare_demo(folder: Path, *, tell: Callable[[str], None] = lambda _: None) -> Config:
     """The demo's configuration, its clip made if it is not there yet. Raises HlscamError."""
     clip = folder / "garden.mp4"
     try:
@@ -23,6 +24,7 @@ async def prepare_demo(folder: Path) -> Config:
             f"the demo's folder {folder} cannot be made: {error.strerror}", hint="name another one with --demo-folder"
         ) from None
     if not await asyncio.to_thread(clip.is_file):
+        tell(f"making the demo's clip, {clip} ...")
         await make_clip(clip)
     return demo_config(folder / "archive", clip)
 
