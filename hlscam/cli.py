@@ -90,10 +90,8 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if options.demo:
-        config = uvloop.run(prepare_demo(options.demo_folder.absolute(), tell=_tell))
-    else:
-        config = _load(options)
+    demo = options.demo_folder.absolute()
+    config = uvloop.run(prepare_demo(demo, tell=_tell)) if options.demo else _load(options)
     if options.check_config:
         count = len(config.cameras)
         print(f"{'the demo' if options.demo else options.config}: good, {count} camera{'' if count == 1 else 's'}")
