@@ -24,6 +24,7 @@ class Diagnosis:
 
 _NOISE = (
     "Not writing any edit list",  # as we asked for
+    "Unable to write PRFT, no entries in the track",  # a last fragment that holds only sound
     "Timestamps are unset in a packet",  # an RTSP camera's first; the muxer gives it one
 )
 
