@@ -29,9 +29,7 @@ from hlscam.domain.camera_state import CameraStatus
 from hlscam.domain.config import Config
 from hlscam.errors import ArchiveError, ConfigError
 from hlscam.server.application import make_application
-from hlscam.server.footage import Footage
 from hlscam.server.page_files import PageFiles
-from hlscam.server.segment_cache import SegmentCache
 from hlscam.server.services import Services
 from hlscam.services.indexer import Indexer
 from hlscam.services.live import LiveStreams
@@ -144,14 +142,11 @@ def _make_recorder(config: Config, ffmpeg: Ffmpeg, scratch: Path, indexer: Index
 
 
 def _make_services(config: Config, indexer: Indexer, recorder: Recorder, clock: Clock) -> Services:
-    archive, catalog, live = indexer.archive, indexer.catalog, indexer.live
-    return Services(
-        config=config,
-        archive=archive,
-        catalog=catalog,
-        live=live,
-        footage=Footage(config, archive, catalog, live),
-        cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
+    return Services.over(
+        config,
+        indexer.archive,
+        indexer.catalog,
+        indexer.live,
         clock=clock,
         status=_status_of(recorder),
         ready=lambda: "" if recorder.started else "the cameras are being started",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 from aiohttp import web
 
@@ -30,6 +31,31 @@ class Services:
     clock: Clock
     status: Callable[[str], CameraStatus | None]
     ready: Callable[[], str]
+
+    @classmethod
+    def over(
+        cls,
+        config: Config,
+        archive: Archive,
+        catalog: Catalog,
+        live: LiveStreams,
+        *,
+        clock: Clock,
+        status: Callable[[str], CameraStatus | None],
+        ready: Callable[[], str],
+    ) -> Self:
+        """The services of an archive and its books: what serves from them is made here."""
+        return cls(
+            config=config,
+            archive=archive,
+            catalog=catalog,
+            live=live,
+            footage=Footage(config, archive, catalog, live),
+            cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
+            clock=clock,
+            status=status,
+            ready=ready,
+        )
 
 
 SERVICES = web.AppKey("services", Services)

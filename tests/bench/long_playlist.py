@@ -23,9 +23,7 @@ from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.config import Config
 from hlscam.server.application import make_application
-from hlscam.server.footage import Footage
 from hlscam.server.page_files import PageFiles
-from hlscam.server.segment_cache import SegmentCache
 from hlscam.server.services import Services
 from hlscam.services.live import LiveStreams
 from hlscam.units import US_PER_S
@@ -79,13 +77,11 @@ async def _serve_and_ask(folder: Path) -> dict[str, float]:
     config = Config()
     catalog = await Catalog.open(f"sqlite:///{folder}/catalog.sqlite3")
     archive, live = Archive(folder), LiveStreams(30)
-    services = Services(
-        config=config,
-        archive=archive,
-        catalog=catalog,
-        live=live,
-        footage=Footage(config, archive, catalog, live),
-        cache=SegmentCache(0),
+    services = Services.over(
+        config,
+        archive,
+        catalog,
+        live,
         clock=ManualClock(wall_us=NOON_US + DAYS * DAY_US),
         status=lambda _: None,
         ready=lambda: "",

@@ -27,9 +27,7 @@ from hlscam.domain.config import ArchiveConfig, CameraConfig, Config, HlsConfig,
 from hlscam.domain.recording import Recording
 from hlscam.domain.source import parse_source
 from hlscam.server.application import make_application
-from hlscam.server.footage import Footage
 from hlscam.server.page_files import PageFiles
-from hlscam.server.segment_cache import SegmentCache
 from hlscam.server.services import Services
 from hlscam.services.live import LiveStream, LiveStreams
 from hlscam.units import US_PER_S, format_rfc3339
@@ -182,13 +180,11 @@ class Serve:
         live = LiveStreams(config.hls.live_window_s)
         for camera in await catalog.cameras():
             live.stream(camera).load(await catalog.newest(camera, LIVE_SEGMENTS))
-        services = Services(
-            config=config,
-            archive=archive,
-            catalog=catalog,
-            live=live,
-            footage=Footage(config, archive, catalog, live),
-            cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
+        services = Services.over(
+            config,
+            archive,
+            catalog,
+            live,
             clock=clock,
             status=status or (lambda camera: CameraStatus(CameraState.STOPPED, clock.wall_us())),
             ready=lambda: not_ready,
