@@ -21,6 +21,7 @@ from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.reader import RecordingBox
 from hlscam.isobmff.recording_box import encode_recording_box
+from hlscam.units import ticks_to_us
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +155,8 @@ def _reckon(
     wall_start = WallStart(row.start_wall_us, row.slew_ppb) if row else None
     if before is None and wall_start is None:
         last = found.fragments[-1]
-        timescale = found.init.video.timescale
-        run.clock.observe(last.end_decode_ticks * 1_000_000 // timescale, found.last_write_wall_us)
+        end_us = ticks_to_us(last.end_decode_ticks, found.init.video.timescale)
+        run.clock.observe(end_us, found.last_write_wall_us)
     index = run.open_recording(name, found.init, wall_start=wall_start)
     for fragment in found.fragments:
         index.add(fragment, arrival_wall_us=None)
