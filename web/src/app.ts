@@ -14,6 +14,7 @@ import { CameraPage } from './view/camera_page';
 import { make, say, sayOrHide } from './view/dom';
 import type { View } from './view/view';
 import { Wall } from './view/wall';
+import { onWake } from './wake';
 
 const CAMERAS_EVERY_MS = 3000;
 const TICK_EVERY_MS = 500;
@@ -41,10 +42,7 @@ export class App {
 
   start(): void {
     window.addEventListener('hashchange', () => { this.#route(); });
-    document.addEventListener('visibilitychange', () => {
-      if (!document.hidden) void this.#poll(); // timers sleep in a hidden tab
-    });
-    window.addEventListener('online', () => void this.#poll());
+    onWake(() => { this.#hurry(); });
     window.setInterval(() => this.#view?.tick(this.#clock.now()), TICK_EVERY_MS);
     void this.#poll();
   }
@@ -68,7 +66,12 @@ export class App {
     const wasLost = this.#backoff.tries > 0;
     this.#backoff.reset();
     sayOrHide(this.#places.banner, '');
-    if (wasLost) for (const player of allPlayers()) player.retryNow();
+    if (wasLost) retryPlayers();
+  }
+
+  #hurry(): void {
+    retryPlayers();
+    void this.#poll();
   }
 
   #lost(error: unknown): void {
@@ -109,6 +112,10 @@ export class App {
     const camera = this.#cameras?.find((each) => each.id === route.id);
     return camera === undefined ? null : new CameraPage(camera, this.#api, route.atMs, this.#clock.now());
   }
+}
+
+function retryPlayers(): void {
+  for (const player of allPlayers()) player.retryNow();
 }
 
 function notFound(): HTMLElement {

@@ -39,7 +39,16 @@ describe('a player', () => {
     const watcher = new ProgressWatch();
     const stuck = { positionS: 9, pictureMs: 9000, newestMs: 90_000, live: false };
     watcher.look({ monoMs: 0, ...stuck });
-    watcher.reset(600_000);
+    watcher.reset();
     expect(watcher.look({ monoMs: 600_500, ...stuck })).toBe('unsure');
+  });
+
+  it('that hears of newer footage after a lost network is given its time', () => {
+    const lostForS = 120;
+    const verdicts = watch(150, (s) => (
+      { positionS: 9, pictureMs: 9000, newestMs: s < lostForS ? 11_000 : 130_000, live: true }
+    ));
+    expect(verdicts.indexOf('stuck') / 2).toBeGreaterThan(lostForS + 15);
+    expect(verdicts.at(-1)).toBe('stuck');
   });
 });

@@ -16,6 +16,8 @@ export interface Engine {
   readonly hls: Hls | null;
   /** UTC of the picture that is shown, from EXT-X-PROGRAM-DATE-TIME; null before the first. */
   pictureMs(): number | null;
+  /** Whether the last thing it asked for did not come. It asks on by itself. */
+  readonly failing: boolean;
   /** The cures that keep this engine. */
   cure(act: Exclude<CureAct, 'start_again'>): void;
   pauseLoading(): void;

@@ -1,6 +1,7 @@
 /** Plays with hls.js. One instance per playlist: a new wish is a new engine. */
 import Hls, { ErrorDetails, ErrorTypes, Events, type ErrorData, type HlsConfig } from 'hls.js';
 import type { Engine, OnFault, Playlist } from './engine';
+import { loadPolicies, Patience } from './load_policies';
 import type { CureAct, FaultKind } from './recovery';
 
 const COMMON: Partial<HlsConfig> = {
@@ -23,6 +24,8 @@ const FROM_A_TIME: Partial<HlsConfig> = {
   startPosition: 0, // this playlist starts at the wished segment and goes on into live: never start at its live end
 };
 
+const LAST_PICTURE_S = 0.1;
+
 const UNPLAYABLE: ReadonlySet<ErrorDetails> = new Set([
   ErrorDetails.MANIFEST_INCOMPATIBLE_CODECS_ERROR,
   ErrorDetails.BUFFER_INCOMPATIBLE_CODECS_ERROR,
@@ -32,20 +35,35 @@ const UNPLAYABLE: ReadonlySet<ErrorDetails> = new Set([
 export class HlsEngine implements Engine {
   readonly hls: Hls;
   readonly #video: HTMLVideoElement;
+  readonly #segments = new Patience();
+  readonly #playlists = new Patience();
   #started = false;
+  #failing = false;
 
   constructor(video: HTMLVideoElement, playlist: Playlist, onFault: OnFault) {
     this.#video = video;
-    this.hls = new Hls({ ...COMMON, ...(playlist.atMs === null ? LIVE : FROM_A_TIME) });
+    const where = playlist.atMs === null ? LIVE : FROM_A_TIME;
+    this.hls = new Hls({ ...COMMON, ...where, ...loadPolicies(this.#segments) });
     this.hls.on(Events.ERROR, (_event, error) => {
-      if (error.fatal) onFault({ kind: kindOf(error), started: this.#started });
+      this.#failing ||= error.type === ErrorTypes.NETWORK_ERROR;
+      if (error.fatal || this.#isRefused(error)) onFault({ kind: kindOf(error), started: this.#started });
     });
     this.hls.on(Events.LEVEL_LOADED, () => {
       this.#started = true;
+      this.#failing = false;
+      this.#playlists.satisfied();
     });
-    if (playlist.atMs !== null) this.#seekWithinFirstSegment(playlist.atMs);
+    this.hls.on(Events.FRAG_LOADED, () => {
+      this.#failing = false;
+      this.#segments.satisfied();
+    });
+    if (playlist.atMs !== null) this.#startWithinFirstSegment(playlist.atMs);
     this.hls.loadSource(playlist.url);
     this.hls.attachMedia(video);
+  }
+
+  get failing(): boolean {
+    return this.#failing;
   }
 
   pictureMs(): number | null {
@@ -70,16 +88,27 @@ export class HlsEngine implements Engine {
     this.hls.destroy();
   }
 
-  /** The playlist starts with the segment that *contains* the wished moment: step on to the moment itself. */
-  #seekWithinFirstSegment(atMs: number): void {
-    this.hls.once(Events.FRAG_BUFFERED, () => {
+  #isRefused(error: ErrorData): boolean {
+    return error.details === ErrorDetails.LEVEL_LOAD_ERROR && !this.#playlists.askAgain(error.response?.code);
+  }
+
+  /**
+   * The playlist starts with the segment that *contains* the wished moment: start at the moment itself. Told before
+   * there is anything to show, so that not one picture before it flashes up; and where a browser does not heed that,
+   * told again.
+   */
+  #startWithinFirstSegment(atMs: number): void {
+    const seek = (): void => {
       const first = this.hls.latestLevelDetails?.fragments[0];
       if (typeof first?.programDateTime !== 'number') return;
-      const offsetS = (atMs - first.programDateTime) / 1000;
-      if (offsetS > 0 && offsetS < first.duration && this.#video.currentTime < first.start + offsetS) {
+      // A moment at the very end of all there is, where its picture stands, has no segment that contains it yet.
+      const offsetS = Math.min((atMs - first.programDateTime) / 1000, first.duration - LAST_PICTURE_S);
+      if (offsetS > 0 && this.#video.currentTime < first.start + offsetS) {
         this.#video.currentTime = first.start + offsetS;
       }
-    });
+    };
+    this.hls.once(Events.LEVEL_LOADED, seek);
+    this.hls.once(Events.FRAG_BUFFERED, seek);
   }
 }
 

@@ -47,6 +47,8 @@ export class Player {
     for (const event of ['loadedmetadata', 'canplay']) {
       this.video.addEventListener(event, () => { this.#startMoving(); }, { signal });
     }
+    this.video.addEventListener('pause', () => { this.#pausedFromOutside(); }, { signal });
+    this.video.addEventListener('play', () => { if (this.#pausedByHand) this.resume(); }, { signal });
   }
 
   /** The hls.js instance of this moment, for tests and curious people. */
@@ -73,13 +75,13 @@ export class Player {
     return this.#engine?.pictureMs() ?? null;
   }
 
-  /** Shows live (null), or plays from a moment on and goes on into live. */
-  play(atMs: number | null): void {
+  /** Shows live (null), or plays from a moment on and goes on into live; `paused` shows that moment's picture. */
+  play(atMs: number | null, paused = false): void {
     this.#engine?.close();
     this.#engine = null; // the old engine's picture is not where this one starts
     this.#atMs = atMs;
     this.#lastPictureMs = null;
-    this.#pausedByHand = false;
+    this.#pausedByHand = paused;
     this.#trouble = null;
     this.#recovery.progressed();
     this.#startAgain();
@@ -91,16 +93,25 @@ export class Player {
     this.#engine?.pauseLoading(); // or live would be pulled along while the picture stands
   }
 
+  /** Goes on from the picture that stands, however long it stood: live has moved on, so it becomes the past. */
   resume(): void {
+    const standingMs = this.pictureMs ?? this.#lastPictureMs;
+    if (this.live && standingMs !== null) {
+      this.play(standingMs);
+      return;
+    }
     this.#pausedByHand = false;
-    this.#watch.reset(performance.now());
+    this.#watch.reset();
     this.#engine?.resumeLoading();
     this.#startMoving();
   }
 
-  /** The server is back: do not wait out the pause. */
+  /** There is reason to believe that it works now: try at once what would be tried later. */
   retryNow(): void {
-    this.#pendingCure?.run();
+    if (this.#pendingCure !== null) this.#pendingCure.run();
+    else if (this.#engine !== null && !this.#pausedByHand && (this.#engine.failing || this.#stands)) {
+      this.#engine.cure('load_on'); // also gives up requests that nobody will answer any more
+    }
   }
 
   /** To be called about twice a second with the end of the newest footage. */
@@ -108,8 +119,7 @@ export class Player {
     this.#lastPictureMs = this.pictureMs ?? this.#lastPictureMs;
     if (this.#engine === null || this.#pausedByHand || this.#pendingCure !== null) return;
     if (this.video.paused) {
-      // Browsers pause what is out of sight. With sound it may have been a person with a media key: leave that be.
-      if (this.video.muted) this.#startMoving();
+      this.#startMoving(); // browsers pause what is out of sight
       return;
     }
     const monoMs = performance.now();
@@ -117,10 +127,15 @@ export class Player {
       monoMs, positionS: this.video.currentTime, pictureMs: this.#lastPictureMs, newestMs, live: this.live,
     });
     if (verdict === 'stuck') {
-      this.#startAgain();
+      this.#watch.reset();
+      // Where nothing arrives a new engine would not help: ask first, and keep the last picture until it can.
+      if (this.#engine.failing) this.#onFault({ kind: 'network', started: true });
+      else this.#startAgain();
     } else if (verdict === 'moving') {
       this.#recovery.progressed();
       this.#trouble = null;
+    } else if (this.#engine.failing && this.#stands) {
+      this.#trouble ??= RECONNECTING_TEXT;
     }
   }
 
@@ -131,11 +146,16 @@ export class Player {
     this.#engine = null;
   }
 
+  /** Whether the picture stands for want of data. */
+  get #stands(): boolean {
+    return this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
+  }
+
   #startAgain(skipMs = 0): void {
     this.#dropCure();
     if (this.#atMs !== null) this.#atMs = (this.pictureMs ?? this.#lastPictureMs ?? this.#atMs) + skipMs;
     this.#engine?.close();
-    this.#watch.reset(performance.now());
+    this.#watch.reset();
     const playlist = { url: this.#url(), atMs: this.#atMs };
     const onFault = (fault: Fault): void => { this.#onFault(fault); };
     this.#engine = Hls.isSupported()
@@ -177,6 +197,12 @@ export class Player {
     this.#dropCure();
     if (cure.act === 'start_again') this.#startAgain(cure.skipMs);
     else this.#engine?.cure(cure.act);
+  }
+
+  /** A media key, or the headphones: as good as the button. What browsers pause by themselves has no sound. */
+  #pausedFromOutside(): void {
+    const showing = this.video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !this.video.ended;
+    if (showing && !this.video.muted && !this.#pausedByHand) this.pause();
   }
 
   #dropCure(): void {

@@ -161,8 +161,6 @@ export class CameraPage implements View {
       this.#player.pause();
       this.#hashWrittenMonoMs = -Infinity;
       this.#rememberPosition(this.#player.pictureMs);
-    } else if (this.#player.live && this.#player.pictureMs !== null) {
-      this.#playFrom(this.#player.pictureMs); // live went on meanwhile; go on from where it was left
     } else {
       this.#player.resume();
     }
