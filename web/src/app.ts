@@ -6,12 +6,14 @@
 import { Api, ServerLost } from './api/client';
 import type { Camera } from './api/types';
 import { Backoff } from './model/backoff';
+import type { Place } from './model/place';
 import { parseHash, type Route } from './model/route';
 import { ServerClock } from './model/server_clock';
 import { countWords } from './model/words';
 import { allPlayers } from './player/registry';
 import { CameraPage } from './view/camera_page';
 import { make, say, sayOrHide } from './view/dom';
+import { keptPlace } from './view/place_keeper';
 import type { View } from './view/view';
 import { Wall } from './view/wall';
 import { onWake } from './wake';
@@ -34,6 +36,8 @@ export class App {
   readonly #backoff = new Backoff(1000, 8000);
   #cameras: readonly Camera[] | null = null;
   #view: View | null = null;
+  /** What this tab kept before it was loaded anew; for the first view only. */
+  #kept: Place | null = keptPlace(window.location.hash);
   #pollTimer = 0;
 
   constructor(places: Places) {
@@ -97,6 +101,7 @@ export class App {
     }
     view?.close();
     this.#view = this.#viewFor(route);
+    this.#kept = null;
     this.#places.app.replaceChildren(this.#view?.root ?? notFound());
     this.#view?.update(this.#cameras ?? []);
     this.#view?.tick(this.#clock.now());
@@ -110,7 +115,10 @@ export class App {
       return new Wall(this.#api);
     }
     const camera = this.#cameras?.find((each) => each.id === route.id);
-    return camera === undefined ? null : new CameraPage(camera, this.#api, route.atMs, this.#clock.now());
+    if (camera === undefined) return null;
+    const kept = this.#kept?.hash === window.location.hash ? this.#kept : null;
+    const start = kept ?? { atMs: route.atMs, paused: false };
+    return new CameraPage(camera, this.#api, start, this.#clock.now());
   }
 }
 

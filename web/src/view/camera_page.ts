@@ -1,13 +1,12 @@
 /**
  * One camera, big: live, or any moment of the day.
  *
- * The position is the URL's: choosing a moment writes `?at=` into the hash, and while the past plays the hash
- * follows the picture, so that a reload goes on from there. Live has no `?at=`.
+ * The position is the URL's: choosing a moment writes `?at=` into the hash, and while the past plays, or a picture is
+ * paused, the hash follows it (`place_keeper.ts`), so that a reload goes on from there. Live has no `?at=`.
  */
 import type { Api } from '../api/client';
 import type { Camera, Span } from '../api/types';
 import { clockOf, contains, dayOf, instantOfClock, snapToFootage, type Day } from '../model/day';
-import { formatHash } from '../model/route';
 import { dayWords, factWords, stateWord, whyWords } from '../model/words';
 import { Player } from '../player/player';
 import { enter, leave } from '../player/registry';
@@ -15,10 +14,16 @@ import { Controls } from './controls';
 import { DayStrip } from './day_strip';
 import { make, say, sayOrHide } from './dom';
 import { Picture } from './picture';
+import { PlaceKeeper } from './place_keeper';
 import type { View } from './view';
 
 const SPANS_EVERY_MS = 5000;
-const HASH_EVERY_MS = 3000;
+
+/** Where to begin: a moment, or live (null). */
+export interface Start {
+  readonly atMs: number | null;
+  readonly paused: boolean;
+}
 
 export class CameraPage implements View {
   readonly root: HTMLElement;
@@ -28,6 +33,8 @@ export class CameraPage implements View {
   readonly #player: Player;
   readonly #controls: Controls;
   readonly #strip: DayStrip;
+  readonly #keeper: PlaceKeeper;
+  readonly #closing = new AbortController();
   readonly #name = make('h1');
   readonly #badge = make('span', { class: 'badge', 'data-testid': 'state' });
   readonly #why = make('p', { class: 'why' });
@@ -37,20 +44,19 @@ export class CameraPage implements View {
   #camera: Camera;
   #day: Day;
   #spans: readonly Span[] = [];
-  #wishMs: number | null;
+  #wish: Start;
   #nowMs: number;
   #started = false;
-  #closed = false;
   #spansAskedMonoMs = -Infinity;
-  #hashWrittenMonoMs = -Infinity;
 
-  constructor(camera: Camera, api: Api, atMs: number | null, nowMs: number) {
+  constructor(camera: Camera, api: Api, start: Start, nowMs: number) {
     this.#camera = camera;
     this.cameraId = camera.id;
     this.#api = api;
-    this.#wishMs = atMs;
+    this.#wish = start;
     this.#nowMs = nowMs;
-    this.#day = dayOf(atMs ?? nowMs);
+    this.#day = dayOf(start.atMs ?? nowMs);
+    this.#keeper = new PlaceKeeper(camera.id);
     this.#picture = new Picture(camera);
     this.#player = new Player({
       video: this.#picture.video,
@@ -63,12 +69,13 @@ export class CameraPage implements View {
     this.#picture.frame.addEventListener('click', () => { this.#togglePlay(); });
     this.root = this.#layOut();
     enter(camera.id, this.#player);
+    this.#keepPlaceWhenLeft();
     this.#show(camera);
   }
 
   /** The hash named another moment of this camera: somebody followed a link or pressed "back". */
   go(atMs: number | null): void {
-    this.#wishMs = atMs;
+    this.#wish = { atMs, paused: false };
     this.#started = false;
     this.#playWhenThereIsFootage();
   }
@@ -84,7 +91,7 @@ export class CameraPage implements View {
     const player = this.#started ? this.#player : null;
     this.#picture.show(this.#camera, player, nowMs);
     const pictureMs = this.#player.pictureMs;
-    this.#followDay(pictureMs ?? this.#wishMs ?? nowMs);
+    this.#followDay(pictureMs ?? this.#wish.atMs ?? nowMs);
     this.#strip.show(pictureMs, nowMs);
     this.#controls.show({
       paused: this.#player.paused,
@@ -93,12 +100,13 @@ export class CameraPage implements View {
       hasSound: this.#camera.audio !== null,
     });
     if (pictureMs !== null) this.#controls.setClock(clockOf(pictureMs));
-    this.#rememberPosition(pictureMs);
+    const place = this.#place();
+    if (place !== null) this.#keeper.keep(place.atMs, place.paused);
     if (performance.now() - this.#spansAskedMonoMs >= SPANS_EVERY_MS) void this.#refreshSpans();
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     leave(this.cameraId, this.#player);
     this.#strip.close();
     this.#player.close();
@@ -149,21 +157,18 @@ export class CameraPage implements View {
 
   #playWhenThereIsFootage(): void {
     const { lastMs, state } = this.#camera;
-    if (this.#started || lastMs === null || (state === 'disabled' && this.#wishMs === null)) return;
+    if (this.#started || lastMs === null || (state === 'disabled' && this.#wish.atMs === null)) return;
     this.#started = true;
     // A link into the future, or past the end of what a camera recorded, means live.
-    if (this.#wishMs !== null && this.#wishMs >= lastMs) this.#wishMs = null;
-    this.#player.play(this.#wishMs);
+    if (this.#wish.atMs !== null && this.#wish.atMs > lastMs) this.#wish = { atMs: null, paused: false };
+    this.#player.play(this.#wish.atMs, this.#wish.paused);
   }
 
   #togglePlay(): void {
-    if (!this.#player.paused) {
-      this.#player.pause();
-      this.#hashWrittenMonoMs = -Infinity;
-      this.#rememberPosition(this.#player.pictureMs);
-    } else {
-      this.#player.resume();
-    }
+    if (this.#player.paused) this.#player.resume();
+    else this.#player.pause();
+    const place = this.#place();
+    if (place !== null) this.#keeper.keepNow(place.atMs, place.paused);
     this.tick(this.#nowMs);
   }
 
@@ -181,34 +186,38 @@ export class CameraPage implements View {
 
   #playFrom(atMs: number, note = ''): void {
     say(this.#note, note);
-    this.#wishMs = atMs;
+    this.#wish = { atMs, paused: false };
     this.#started = true;
-    this.#writeHash(atMs, 'push');
+    this.#keeper.enter(atMs);
     this.#player.play(atMs);
     this.tick(this.#nowMs);
   }
 
   #goLive(note = ''): void {
     say(this.#note, note);
-    this.#wishMs = null;
-    this.#writeHash(null, 'push');
+    this.#wish = { atMs: null, paused: false };
+    this.#keeper.enter(null);
     this.#started = false;
     this.#playWhenThereIsFootage();
     this.tick(this.#nowMs);
   }
 
-  #rememberPosition(pictureMs: number | null): void {
-    if (pictureMs === null || (this.#player.live && !this.#player.paused)) return;
-    if (performance.now() - this.#hashWrittenMonoMs >= HASH_EVERY_MS) this.#writeHash(pictureMs, 'replace');
+  /** What to keep of where the viewer is; null while nothing is shown, so that what was kept stays. */
+  #place(): Start | null {
+    const { pictureMs, paused, live } = this.#player;
+    if (!this.#started || (pictureMs === null && !live)) return null;
+    return { atMs: live && !paused ? null : pictureMs, paused };
   }
 
-  /** `pushState` and `replaceState` raise no hashchange, so writing the position does not play it again. */
-  #writeHash(atMs: number | null, how: 'push' | 'replace'): void {
-    this.#hashWrittenMonoMs = performance.now();
-    const wholeSecondsMs = atMs === null ? null : Math.floor(atMs / 1000) * 1000;
-    const hash = formatHash({ page: 'camera', id: this.cameraId, atMs: wholeSecondsMs });
-    if (how === 'push') history.pushState(null, '', hash);
-    else history.replaceState(null, '', hash);
+  /** Leaving is the last chance, and browsers tell of it in two ways. */
+  #keepPlaceWhenLeft(): void {
+    const { signal } = this.#closing;
+    const keep = (): void => {
+      const place = this.#place();
+      if (place !== null) this.#keeper.keepExactly(place.atMs, place.paused);
+    };
+    window.addEventListener('pagehide', keep, { signal });
+    document.addEventListener('visibilitychange', () => { if (document.hidden) keep(); }, { signal });
   }
 
   #followDay(shownMs: number): void {
@@ -225,7 +234,7 @@ export class CameraPage implements View {
     const day = this.#day;
     try {
       const spans = await this.#api.spans(this.cameraId, day.startMs, day.endMs);
-      if (this.#closed || day !== this.#day) return;
+      if (this.#closing.signal.aborted || day !== this.#day) return;
       this.#spans = spans;
       this.#strip.setSpans(spans);
     } catch {
