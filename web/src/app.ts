@@ -70,6 +70,7 @@ export class App {
     const wasLost = this.#backoff.tries > 0;
     this.#backoff.reset();
     sayOrHide(this.#places.banner, '');
+    delete document.body.dataset['lost'];
     if (wasLost) retryPlayers();
   }
 
@@ -81,6 +82,7 @@ export class App {
   #lost(error: unknown): void {
     if (error instanceof ServerLost && this.#cameras !== null && this.#backoff.tries < TELL_AFTER_LOSSES) return;
     sayOrHide(this.#places.banner, error instanceof Error ? error.message : String(error));
+    document.body.dataset['lost'] = ''; // what is said of the cameras is of before
   }
 
   #take(cameras: readonly Camera[]): void {

@@ -2,7 +2,7 @@
  * Asks the server. Every question has an end: a server that does not answer within ANSWER_WITHIN_MS counts as
  * lost.
  */
-import type { Camera, Span } from './types';
+import type { Camera, Gap, Span, Timeline } from './types';
 import { formatInstant } from '../model/instant';
 import type { ServerClock } from '../model/server_clock';
 import { parseCameras, parseProblem, parseTimeline } from './parse';
@@ -40,18 +40,20 @@ export class Api {
     return parseCameras(await this.#get('/api/v1/cameras'));
   }
 
-  /** Where footage of one camera is within [fromMs, toMs). */
-  async spans(cameraId: string, fromMs: number, toMs: number): Promise<Span[]> {
+  /** Where footage of one camera is within [fromMs, toMs), and why there is none elsewhere. */
+  async timeline(cameraId: string, fromMs: number, toMs: number): Promise<Timeline> {
     const query = new URLSearchParams({ from: formatInstant(fromMs), to: formatInstant(toMs) });
     const url = `/api/v1/cameras/${encodeURIComponent(cameraId)}/timeline`;
     const spans: Span[] = [];
+    const gaps: Gap[] = [];
     for (let pages = 0; pages < TIMELINE_PAGES_AT_MOST; pages += 1) {
       const page = parseTimeline(await this.#get(`${url}?${query}`));
       spans.push(...page.spans);
+      gaps.push(...page.gaps);
       if (page.next === null) break;
       query.set('cursor', page.next);
     }
-    return spans;
+    return { spans, gaps };
   }
 
   /** How the server answers for a playlist just now, and if it refuses, why: hls.js tells neither. */
@@ -83,7 +85,8 @@ export class Api {
       this.#clock.observe(response.headers.get('date'), sentMs, Date.now());
       return response;
     } catch {
-      throw new ServerLost('The server does not answer. Trying again…');
+      const what = navigator.onLine ? 'The server does not answer' : 'This device is offline';
+      throw new ServerLost(`${what}. Trying again…`);
     }
   }
 }

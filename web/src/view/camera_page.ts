@@ -5,19 +5,22 @@
  * paused, the hash follows it (`place_keeper.ts`), so that a reload goes on from there. Live has no `?at=`.
  */
 import type { Api } from '../api/client';
-import type { Camera, Span } from '../api/types';
+import type { Camera, Timeline } from '../api/types';
 import { clockOf, contains, dayOf, instantOfClock, snapToFootage, type Day } from '../model/day';
-import { dayWords, factWords, stateWord, whyWords } from '../model/words';
+import { gapNear } from '../model/gaps';
+import { dayWords, factWords, gapWords, stateWords, whyWords } from '../model/words';
 import { Player } from '../player/player';
 import { enter, leave } from '../player/registry';
 import { Controls } from './controls';
 import { DayStrip } from './day_strip';
 import { make, say, sayOrHide } from './dom';
+import { GapList } from './gap_list';
 import { Picture } from './picture';
 import { PlaceKeeper } from './place_keeper';
 import type { View } from './view';
 
-const SPANS_EVERY_MS = 5000;
+const TIMELINE_EVERY_MS = 5000;
+const NO_FOOTAGE: Timeline = { spans: [], gaps: [] };
 
 /** Where to begin: a moment, or live (null). */
 export interface Start {
@@ -33,6 +36,7 @@ export class CameraPage implements View {
   readonly #player: Player;
   readonly #controls: Controls;
   readonly #strip: DayStrip;
+  readonly #gapList: GapList;
   readonly #keeper: PlaceKeeper;
   readonly #closing = new AbortController();
   readonly #name = make('h1');
@@ -43,11 +47,11 @@ export class CameraPage implements View {
   readonly #facts = make('p', { class: 'quiet' });
   #camera: Camera;
   #day: Day;
-  #spans: readonly Span[] = [];
+  #timeline = NO_FOOTAGE;
   #wish: Start;
   #nowMs: number;
   #started = false;
-  #spansAskedMonoMs = -Infinity;
+  #timelineAskedMonoMs = -Infinity;
 
   constructor(camera: Camera, api: Api, start: Start, nowMs: number) {
     this.#camera = camera;
@@ -66,6 +70,7 @@ export class CameraPage implements View {
     });
     this.#controls = this.#makeControls();
     this.#strip = new DayStrip(this.#day, (chosenMs) => { this.#choose(chosenMs); });
+    this.#gapList = new GapList((chosenMs) => { this.#choose(chosenMs); });
     this.#picture.frame.addEventListener('click', () => { this.#togglePlay(); });
     this.root = this.#layOut();
     enter(camera.id, this.#player);
@@ -92,7 +97,9 @@ export class CameraPage implements View {
     this.#picture.show(this.#camera, player, nowMs);
     const pictureMs = this.#player.pictureMs;
     this.#followDay(pictureMs ?? this.#wish.atMs ?? nowMs);
+    say(this.#badge, stateWords(this.#camera, nowMs));
     this.#strip.show(pictureMs, nowMs);
+    this.#gapList.show(this.#day, this.#timeline.gaps, nowMs);
     this.#controls.show({
       paused: this.#player.paused,
       live: this.#player.live && !this.#player.paused,
@@ -102,7 +109,7 @@ export class CameraPage implements View {
     if (pictureMs !== null) this.#controls.setClock(clockOf(pictureMs));
     const place = this.#place();
     if (place !== null) this.#keeper.keep(place.atMs, place.paused);
-    if (performance.now() - this.#spansAskedMonoMs >= SPANS_EVERY_MS) void this.#refreshSpans();
+    if (performance.now() - this.#timelineAskedMonoMs >= TIMELINE_EVERY_MS) void this.#refreshTimeline();
   }
 
   close(): void {
@@ -125,6 +132,7 @@ export class CameraPage implements View {
       this.#controls.root,
       make('div', { class: 'row' }, this.#dayLabel, this.#note),
       this.#strip.root,
+      this.#gapList.root,
       this.#facts,
       make('p', { class: 'quiet' }, 'In VLC, open ', make('code', { 'data-testid': 'address' }, address)),
     );
@@ -149,9 +157,8 @@ export class CameraPage implements View {
     this.root.dataset['state'] = camera.state;
     say(this.#name, camera.name);
     document.title = `${camera.name} – hlscam`;
-    say(this.#badge, stateWord(camera));
     sayOrHide(this.#why, whyWords(camera));
-    sayOrHide(this.#facts, camera.video === null ? '' : factWords(camera.video, camera.audio));
+    sayOrHide(this.#facts, camera.video === null ? '' : factWords(camera.video, camera.audio, camera.clock));
     this.#playWhenThereIsFootage();
   }
 
@@ -174,13 +181,17 @@ export class CameraPage implements View {
 
   #choose(chosenMs: number): void {
     const { lastMs } = this.#camera;
-    const footageMs = lastMs === null || chosenMs >= lastMs ? null : snapToFootage(this.#spans, chosenMs);
-    if (footageMs === null && (lastMs === null || chosenMs >= lastMs)) {
-      this.#goLive(chosenMs > this.#nowMs + 1000 ? 'That has not happened yet. This is live.' : '');
+    const gap = gapNear(this.#timeline.gaps, chosenMs, 0, this.#nowMs);
+    const why = gap === null ? '' : `: ${gapWords(gap, this.#day, this.#nowMs)}`;
+    if (lastMs === null || chosenMs >= lastMs) {
+      const early = chosenMs > this.#nowMs + 1000 ? 'That has not happened yet. This is live.' : '';
+      this.#goLive(gap === null ? early : `Nothing was recorded then${why}.`);
       return;
     }
+    // What is known of other days is the server's knowledge: it begins with the next footage by itself.
+    const footageMs = contains(this.#day, chosenMs) ? snapToFootage(this.#timeline.spans, chosenMs) : null;
     const moved = footageMs !== null && footageMs - chosenMs >= 1000;
-    const note = moved ? `Nothing was recorded then. The next footage is from ${clockOf(footageMs)}.` : '';
+    const note = moved ? `Nothing was recorded then${why}. The next footage is from ${clockOf(footageMs)}.` : '';
     this.#playFrom(footageMs ?? chosenMs, note);
   }
 
@@ -225,20 +236,24 @@ export class CameraPage implements View {
     if (contains(this.#day, shownMs)) return;
     this.#day = dayOf(shownMs);
     this.#strip.setDay(this.#day);
-    this.#strip.setSpans([]);
-    this.#spansAskedMonoMs = -Infinity;
+    this.#take(NO_FOOTAGE);
+    this.#timelineAskedMonoMs = -Infinity;
   }
 
-  async #refreshSpans(): Promise<void> {
-    this.#spansAskedMonoMs = performance.now();
+  async #refreshTimeline(): Promise<void> {
+    this.#timelineAskedMonoMs = performance.now();
     const day = this.#day;
     try {
-      const spans = await this.#api.spans(this.cameraId, day.startMs, day.endMs);
-      if (this.#closing.signal.aborted || day !== this.#day) return;
-      this.#spans = spans;
-      this.#strip.setSpans(spans);
+      const timeline = await this.#api.timeline(this.cameraId, day.startMs, day.endMs);
+      if (!this.#closing.signal.aborted && day === this.#day) this.#take(timeline);
     } catch {
       // The list of cameras is asked more often and tells of a lost server; the strip keeps what it knows.
     }
+  }
+
+  #take(timeline: Timeline): void {
+    this.#timeline = timeline;
+    this.#strip.setTimeline(timeline, this.#nowMs);
+    this.#gapList.show(this.#day, timeline.gaps, this.#nowMs);
   }
 }

@@ -2,7 +2,7 @@
 import type { Api } from '../api/client';
 import type { Camera } from '../api/types';
 import { formatHash } from '../model/route';
-import { stateWord, whyWords } from '../model/words';
+import { stateWord, stateWords, whyWords } from '../model/words';
 import { Player } from '../player/player';
 import { enter, leave } from '../player/registry';
 import { make, say, sayOrHide } from './dom';
@@ -40,7 +40,6 @@ export class Card {
     this.#camera = camera;
     this.root.dataset['state'] = camera.state;
     say(this.#name, camera.name);
-    say(this.#badge, stateWord(camera));
     sayOrHide(this.#why, whyWords(camera));
     this.#link.setAttribute('aria-label', `${camera.name}, ${stateWord(camera).toLowerCase()}. Open.`);
     this.#playIfWanted();
@@ -54,6 +53,7 @@ export class Card {
 
   tick(nowMs: number): void {
     this.#player?.tick(this.#camera.lastMs);
+    say(this.#badge, stateWords(this.#camera, nowMs));
     this.#picture.show(this.#camera, this.#player, nowMs);
   }
 

@@ -1,10 +1,11 @@
 /**
- * The day as a strip: where footage is, where the picture is, where now is. Click or drag to choose a moment; it
- * is a slider for the keyboard and for screen readers.
+ * The day as a strip: where footage is and why not, where the picture is, where now is. Click or drag to choose a
+ * moment; it is a slider for the keyboard and for screen readers.
  */
-import type { Span } from '../api/types';
+import type { Gap, Span, Timeline } from '../api/types';
 import { clipSpans, clockOf, fractionOf, hourTicks, instantAt, type Day } from '../model/day';
-import { clockWords } from '../model/words';
+import { gapEndMs, gapNear, gapsOf, isPlanned } from '../model/gaps';
+import { clockWords, gapWords } from '../model/words';
 import { make, say } from './dom';
 
 const KEY_STEPS_MS: Readonly<Record<string, number>> = {
@@ -16,17 +17,22 @@ const KEY_STEPS_MS: Readonly<Record<string, number>> = {
   PageUp: 600_000,
 };
 const KEYS_SETTLE_MS = 400;
+/** A gap of a minute is narrower than a pixel: the pointer need not hit it. */
+const GAP_REACH_PX = 4;
 
 export class DayStrip {
   readonly root: HTMLElement;
   readonly #onChoose: (atMs: number) => void;
   readonly #spans = make('div', { class: 'spans' });
+  readonly #gapMarks = make('div', { class: 'gaps' });
   readonly #ticks = make('div', { class: 'ticks', 'aria-hidden': 'true' });
   readonly #cursor = make('div', { class: 'cursor' });
   readonly #now = make('div', { class: 'now' });
-  readonly #hover = make('div', { class: 'hover', hidden: true }, make('span'));
+  readonly #hoverWords = make('span');
+  readonly #hover = make('div', { class: 'hover', hidden: true, 'data-testid': 'hover' }, this.#hoverWords);
   readonly #bar: HTMLElement;
   #day: Day;
+  #gaps: readonly Gap[] = [];
   #pictureMs: number | null = null;
   #nowMs = 0;
   #keyWishMs: number | null = null;
@@ -37,7 +43,7 @@ export class DayStrip {
     this.#bar = make(
       'div',
       { class: 'bar', role: 'slider', tabindex: '0', 'aria-label': 'Time of day', 'data-testid': 'strip' },
-      this.#spans, this.#now, this.#cursor, this.#hover,
+      this.#spans, this.#gapMarks, this.#now, this.#cursor, this.#hover,
     );
     this.root = make('div', { class: 'strip' }, this.#bar, this.#ticks);
     this.#day = day;
@@ -56,13 +62,14 @@ export class DayStrip {
     }));
   }
 
-  setSpans(spans: readonly Span[]): void {
-    this.#spans.replaceChildren(...clipSpans(this.#day, spans).map((span) => {
-      const startFraction = fractionOf(this.#day, span.startMs);
-      const element = make('div', { class: 'span', 'data-testid': 'span' });
-      place(element, startFraction);
-      element.style.width = percent(fractionOf(this.#day, span.endMs) - startFraction);
-      return element;
+  setTimeline(timeline: Timeline, nowMs: number): void {
+    this.#gaps = gapsOf(this.#day, timeline.gaps, nowMs);
+    this.#spans.replaceChildren(...clipSpans(this.#day, timeline.spans).map((span) => {
+      return this.#stretch(make('div', { class: 'span', 'data-testid': 'span' }), span);
+    }));
+    this.#gapMarks.replaceChildren(...this.#gaps.map((gap) => {
+      const mark = make('div', { class: isPlanned(gap) ? 'gap planned' : 'gap', 'data-testid': 'gap-mark' });
+      return this.#stretch(mark, { startMs: gap.startMs, endMs: gapEndMs(gap, nowMs) });
     }));
   }
 
@@ -77,7 +84,9 @@ export class DayStrip {
     place(this.#now, fractionOf(this.#day, nowMs));
     if (shownMs === null) return;
     this.#bar.setAttribute('aria-valuenow', String(Math.floor((shownMs - this.#day.startMs) / 1000)));
-    this.#bar.setAttribute('aria-valuetext', clockWords(shownMs, nowMs));
+    const gap = gapNear(this.#gaps, shownMs, 0, nowMs);
+    const why = gap === null ? '' : `, ${gapWords(gap, this.#day, nowMs)}`;
+    this.#bar.setAttribute('aria-valuetext', clockWords(shownMs, nowMs) + why);
   }
 
   close(): void {
@@ -89,9 +98,9 @@ export class DayStrip {
     bar.addEventListener('pointerdown', (event) => {
       if (event.button !== 0) return;
       bar.setPointerCapture(event.pointerId);
-      this.#hoverAt(event);
+      this.#hoverAt(this.#instantUnder(event));
     });
-    bar.addEventListener('pointermove', (event) => { this.#hoverAt(event); });
+    bar.addEventListener('pointermove', (event) => { this.#hoverAt(this.#instantUnder(event)); });
     bar.addEventListener('pointerleave', () => { this.#hover.hidden = true; });
     bar.addEventListener('pointerup', (event) => {
       if (!bar.hasPointerCapture(event.pointerId)) return;
@@ -106,14 +115,22 @@ export class DayStrip {
     return instantAt(this.#day, (event.clientX - box.left) / box.width);
   }
 
-  #hoverAt(event: PointerEvent): void {
-    const instantMs = this.#instantUnder(event);
+  #hoverAt(instantMs: number): void {
     const fraction = fractionOf(this.#day, instantMs);
+    const reachMs = (this.#day.endMs - this.#day.startMs) * GAP_REACH_PX / this.#bar.clientWidth;
+    const gap = gapNear(this.#gaps, instantMs, reachMs, this.#nowMs);
+    const why = gap === null ? '' : ` · ${gapWords(gap, this.#day, this.#nowMs)}`;
     this.#hover.hidden = false;
     place(this.#hover, fraction);
-    this.#hover.classList.toggle('at-left', fraction < 0.1);
-    this.#hover.classList.toggle('at-right', fraction > 0.9);
-    say(this.#hover.firstElementChild as HTMLElement, clockOf(instantMs));
+    this.#hoverWords.style.transform = `translateX(-${percent(fraction)})`; // never beyond the strip's ends
+    say(this.#hoverWords, clockOf(instantMs) + why);
+  }
+
+  #stretch(element: HTMLElement, span: Span): HTMLElement {
+    const startFraction = fractionOf(this.#day, span.startMs);
+    place(element, startFraction);
+    element.style.width = percent(fractionOf(this.#day, span.endMs) - startFraction);
+    return element;
   }
 
   /**
@@ -131,6 +148,7 @@ export class DayStrip {
     event.preventDefault();
     this.#keyWishMs = Math.min(Math.max(wishMs, this.#day.startMs), this.#day.endMs - 1000);
     this.show(this.#pictureMs, this.#nowMs);
+    this.#hoverAt(this.#keyWishMs);
     window.clearTimeout(this.#keyTimer);
     this.#keyTimer = window.setTimeout(() => { this.#settleKeys(); }, KEYS_SETTLE_MS);
   }
@@ -138,6 +156,7 @@ export class DayStrip {
   #settleKeys(): void {
     const wishMs = this.#keyWishMs;
     this.#keyWishMs = null;
+    this.#hover.hidden = true;
     if (wishMs !== null) this.#onChoose(wishMs);
   }
 }

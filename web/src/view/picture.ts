@@ -27,9 +27,11 @@ export class Picture {
   show(camera: Camera, player: Player | null, nowMs: number): void {
     const pictureMs = player?.pictureMs ?? null;
     const live = player === null || (player.live && !player.paused);
-    sayOrHide(this.#veil, veilWords(camera, player?.live ?? true, pictureMs !== null, player?.trouble ?? null));
-    say(this.latency, latencyWords(camera, live, pictureMs, nowMs));
-    const healthy = camera.state === 'recording' && pictureMs !== null && player?.trouble === null;
+    const trouble = player?.trouble ?? null;
+    sayOrHide(this.#veil, veilWords(camera, player?.live ?? true, pictureMs !== null, trouble));
+    this.#veil.classList.toggle('over-picture', pictureMs !== null);
+    say(this.latency, latencyWords(camera, live, trouble !== null, pictureMs, nowMs));
+    const healthy = camera.state === 'recording' && pictureMs !== null && trouble === null;
     this.latency.classList.toggle('is-live', live && healthy);
     if (pictureMs === null) {
       say(this.time, '');
