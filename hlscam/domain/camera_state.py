@@ -7,10 +7,13 @@ from enum import StrEnum
 
 
 class CameraState(StrEnum):
-    """`STARTING` until the first fragment; `WAITING` between two attempts; `STOPPED` when the server ends."""
+    """`STARTING` until the first fragment; `STALLED` while a worker that brings nothing any more is being ended;
+    `WAITING` between two attempts; `STOPPED` when the recorder does not run.
+    """
 
     STARTING = "starting"
     RECORDING = "recording"
+    STALLED = "stalled"
     WAITING = "waiting"
     DISABLED = "disabled"
     STOPPED = "stopped"

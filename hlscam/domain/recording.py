@@ -21,10 +21,16 @@ from hlscam.units import US_PER_S
 
 
 class EndReason(StrEnum):
-    """Why a recording ends. Only `ROLLED` is followed by more of the same run."""
+    """Why a recording ends, and why nothing is recorded after it. Only `ROLLED` is followed by more of the same run.
+
+    `STOPPED`: the server was stopped in order. `CRASHED`: ffmpeg ended by itself. `SERVER_CRASHED`: a start of the
+    server found the recording unclosed. `CLOCK_STEPPED`: the host's clock stepped, or the camera's cannot be used.
+    `DISABLED` ends no recording: it is a gap's reason only.
+    """
 
     ROLLED = "rolled"
     STOPPED = "stopped"
+    SERVER_CRASHED = "server_crashed"
     SOURCE_ENDED = "source_ended"
     UNREACHABLE = "unreachable"
     AUTHENTICATION = "authentication"
@@ -32,6 +38,8 @@ class EndReason(StrEnum):
     STALLED = "stalled"
     CRASHED = "crashed"
     DISK_FULL = "disk_full"
+    DISABLED = "disabled"
+    CLOCK_STEPPED = "clock_stepped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +71,8 @@ class Recording:
     `name` is the file's name without folder, unique per camera. Ticks are of `timescale`, the video track's.
     `first_offset` is the byte at which the first segment starts; segments follow each other from there.
     `starts_run`: its first segment is the first of a discontinuity and is served with the init section in
-    front. `target_duration_s` is EXT-X-TARGETDURATION as its segments were cut for.
+    front. `target_duration_s` is EXT-X-TARGETDURATION as its segments were cut for. `gap_reason` says why there is a
+    hole in wall time before it: only the first recording of a run has one, and not the camera's very first.
     """
 
     camera: str
@@ -84,6 +93,7 @@ class Recording:
     media: MediaFacts
     segments: SegmentTable = field(default_factory=SegmentTable)
     end_reason: EndReason | None = None
+    gap_reason: EndReason | None = None
 
     @property
     def is_open(self) -> bool:

@@ -16,6 +16,7 @@ from hlscam.domain.segment_table import SegmentTable
 from hlscam.isobmff.recording_box import JsonValue
 
 _ELSEWHERE = frozenset({"segments", "size_bytes"})
+_APART = frozenset({"media", "end_reason", "gap_reason", "segments"})
 _FLOATS = frozenset({"frame_rate"})
 _MOST = 2**63 - 1
 _RANGES = {"timescale": (1, _MOST), "target_duration_s": (1, _MOST), "slew_ppb": (-LARGEST_SLEW_PPB, LARGEST_SLEW_PPB)}
@@ -34,16 +35,23 @@ def from_box(facts: Mapping[str, Any], table: bytes, *, size_bytes: int) -> Reco
     try:
         media = _typed(MediaFacts, values.pop("media"))
         reason = EndReason(values.pop("end_reason"))
-        known = _typed(Recording, values | {"size_bytes": size_bytes}, left_out={"media", "end_reason", "segments"})
+        gap_reason = values.pop("gap_reason", None)  # boxes of hlscam 0.1 do not say it
+        known = _typed(Recording, values | {"size_bytes": size_bytes}, left_out=_APART)
         segments = SegmentTable.unpack(table)
         if known["duration_ticks"] != sum(segments.durations_ticks) or not len(segments):
             raise ValueError("the recording's own box and the segment table in it differ")
-        return Recording(**known, media=MediaFacts(**media), segments=segments, end_reason=reason)
+        return Recording(
+            **known,
+            media=MediaFacts(**media),
+            segments=segments,
+            end_reason=reason,
+            gap_reason=None if gap_reason is None else EndReason(gap_reason),
+        )
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"the recording's own box is not whole: {error}") from None
 
 
-def _typed(kind: type, values: Any, left_out: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:
+def _typed(kind: type, values: Any, left_out: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The values of a dataclass's fields, each of its declared simple type; unknown ones are left out."""
     types: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}
     typed: dict[str, Any] = {}

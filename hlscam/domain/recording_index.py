@@ -11,8 +11,9 @@ then on they never change.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from hlscam.domain.camera_notes import Anchor
 from hlscam.domain.recording import EndReason, MediaFacts, Recording, slewed_us
 from hlscam.domain.run import RunIdentity
 from hlscam.domain.run_clock import RunClock
@@ -21,14 +22,6 @@ from hlscam.domain.segmenter import OpenSegment, Segmenter
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.units import ticks_to_us
-
-
-@dataclass(frozen=True, slots=True)
-class WallStart:
-    """Where a recording lies in wall time, when that is already known (from its row or its box)."""
-
-    start_wall_us: int
-    slew_ppb: int
 
 
 class RunIndex:
@@ -40,9 +33,11 @@ class RunIndex:
         self.clock = RunClock()
         self.last: Recording | None = None
 
-    def open_recording(self, name: str, init: InitSection, *, wall_start: WallStart | None = None) -> RecordingIndex:
-        """Begin the next recording of the run."""
-        return RecordingIndex(self, name, init, wall_start)
+    def open_recording(self, name: str, init: InitSection, *, anchor: Anchor | None = None) -> RecordingIndex:
+        """Begin the next recording of the run; `anchor` holds what players were already told of it."""
+        if anchor is not None:
+            self.target_duration_s = anchor.cut_for_s
+        return RecordingIndex(self, name, init, anchor)
 
     def resume_after(self, recording: Recording) -> None:
         """The run's earlier recordings are known: go on after this one."""
@@ -53,11 +48,12 @@ class RunIndex:
 class RecordingIndex:
     """One recording, fragment by fragment."""
 
-    def __init__(self, run: RunIndex, name: str, init: InitSection, wall_start: WallStart | None) -> None:
+    def __init__(self, run: RunIndex, name: str, init: InitSection, anchor: Anchor | None) -> None:
         self.name = name
         self.init = init
         self._run = run
-        self._wall_start = wall_start
+        self._anchor = anchor
+        self.cut_for_s = run.target_duration_s
         self._segmenter = Segmenter(
             timescale=init.video.timescale,
             segment_duration_s=run.identity.segment_duration_s,
@@ -75,6 +71,11 @@ class RecordingIndex:
     def facts(self) -> Recording | None:
         """What is known of the recording up to its last whole segment; None before the first."""
         return self._facts
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """What is settled about the recording; None before its first segment."""
+        return Anchor.of(self._facts, cut_for_s=self.cut_for_s) if self._facts else None
 
     @property
     def open_segment(self) -> OpenSegment | None:
@@ -135,47 +136,60 @@ class RecordingIndex:
 
     def _first_facts(self) -> Recording:
         assert self._first is not None
-        run, last, identity = self._run, self._run.last, self._run.identity
-        same_init = last is not None and last.init_hash == self.init.hash
-        wall_start = self._wall_start or self._placed(self._first)
-        discontinuity_sequence = (
-            last.discontinuity_sequence + (not same_init) if last else identity.discontinuity_sequence
-        )
+        anchor = self._anchor or self._settled(self._first)
         return Recording(
-            camera=identity.camera,
+            camera=self._run.identity.camera,
             name=self.name,
-            run=identity.run,
-            first_media_sequence=last.end_media_sequence if last else identity.media_sequence,
-            discontinuity_sequence=discontinuity_sequence,
-            starts_run=not same_init,
+            run=self._run.identity.run,
+            first_media_sequence=anchor.first_media_sequence,
+            discontinuity_sequence=anchor.discontinuity_sequence,
+            starts_run=anchor.starts_run,
             init_hash=self.init.hash,
-            start_wall_us=wall_start.start_wall_us,
-            slew_ppb=wall_start.slew_ppb,
+            start_wall_us=anchor.start_wall_us,
+            slew_ppb=anchor.slew_ppb,
             timescale=self.init.video.timescale,
             first_decode_ticks=self._first.decode_ticks,
             duration_ticks=0,
             first_offset=self._first.offset,
             size_bytes=0,
-            target_duration_s=self._segmenter.target_duration_s or run.target_duration_s or 1,
+            target_duration_s=self._segmenter.target_duration_s or self._run.target_duration_s or 1,
             media=self._media(),
             segments=self._table,
+            gap_reason=anchor.gap_reason,
         )
 
-    def _placed(self, first: Fragment) -> WallStart:
-        """Where this recording lies in wall time: after the one before, or where its fragments say."""
+    def _settled(self, first: Fragment) -> Anchor:
+        """The numbers and the start of a recording that nobody was told of before."""
+        last, identity = self._run.last, self._run.identity
+        start_wall_us, slew_ppb = self._placed(first)
+        same_init = last is not None and last.init_hash == self.init.hash
+        return Anchor(
+            name=self.name,
+            first_media_sequence=last.end_media_sequence if last else identity.media_sequence,
+            discontinuity_sequence=(
+                last.discontinuity_sequence + (not same_init) if last else identity.discontinuity_sequence
+            ),
+            starts_run=not same_init,
+            gap_reason=None if last else identity.gap_reason,
+            start_wall_us=start_wall_us,
+            slew_ppb=slew_ppb,
+            cut_for_s=self.cut_for_s,
+        )
+
+    def _placed(self, first: Fragment) -> tuple[int, int]:
+        """(start_wall_us, slew_ppb): after the recording before, or where the fragments say."""
         first_us = self._us(first.decode_ticks)
         last, clock = self._run.last, self._run.clock
         if last is None:
             offset_us = clock.offset_us
             assert offset_us is not None, "the first recording of a run is placed by its fragments"
-            return WallStart(max(offset_us + first_us, self._run.identity.not_before_wall_us), 0)
+            return max(offset_us + first_us, self._run.identity.not_before_wall_us), 0
         elapsed_ticks = first.decode_ticks * last.timescale // self.init.video.timescale - last.first_decode_ticks
         start_wall_us = max(
             last.start_wall_us + slewed_us(elapsed_ticks, last.timescale, last.slew_ppb), last.end_wall_us
         )
-        return WallStart(
-            start_wall_us, clock.slew_ppb(first_us, start_wall_us, ticks_to_us(last.duration_ticks, last.timescale))
-        )
+        before_us = ticks_to_us(last.duration_ticks, last.timescale)
+        return start_wall_us, clock.slew_ppb(first_us, start_wall_us, before_us)
 
     def _media(self) -> MediaFacts:
         assert self._first is not None

@@ -13,6 +13,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hlscam.domain.recording import EndReason
+
 _MARK = "hlscam"
 _VERSION = 1
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9A-Za-z]+)\.mp4")
@@ -24,7 +26,8 @@ class RunIdentity:
 
     `target_duration_s` is None in a camera's very first run, which measures it, for ever: a camera whose
     `segment_duration_s` is set higher later goes on with segments of the duration that its players know.
-    `not_before_wall_us` is where the run before ended: wall time never overlaps.
+    `not_before_wall_us` is where the run before ended: wall time never overlaps. `gap_reason` says why there is a hole
+    between the two; None for a camera's first run, and for those of a time when it was not told.
     """
 
     camera: str
@@ -34,6 +37,7 @@ class RunIdentity:
     segment_duration_s: float
     target_duration_s: int | None
     not_before_wall_us: int
+    gap_reason: EndReason | None = None
 
     def to_comment(self) -> str:
         """The identity as the text of the MP4 `comment` (©cmt) metadata item."""
@@ -52,9 +56,10 @@ class RunIdentity:
 
 
 def _checked(facts: dict[str, Any]) -> RunIdentity | None:
+    reason = facts.pop("gap_reason", None)
     try:
-        identity = RunIdentity(**facts)
-    except TypeError:
+        identity = RunIdentity(**facts, gap_reason=None if reason is None else EndReason(reason))
+    except (TypeError, ValueError):
         return None
     texts = (identity.camera, identity.run)
     numbers = (identity.media_sequence, identity.discontinuity_sequence, identity.not_before_wall_us)

@@ -68,7 +68,7 @@ async def _read_archive(archive: Archive, config: Config, progress: Progress) ->
                 (each for each in found if each < name and run_of_name(each) == run_of_name(name)), default=None
             )
             taken = await take_in(
-                archive, camera, name, before=found[before].recording if before else None, row=known.get(name)
+                archive, camera, name, before=found[before].recording if before else None, known=known.get(name)
             )
             if taken is None:
                 wrong.append(f"{camera}/{name}: is not a recording that can be taken in; it is left as it is")

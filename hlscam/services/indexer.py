@@ -128,7 +128,7 @@ class Indexer:
         row = await self.catalog.recording(camera, name)
         before = await self.catalog.recording_before(camera, run or "", name)
         try:
-            kept = await take_in(self.archive, camera, name, before=before, row=row)
+            kept = await take_in(self.archive, camera, name, before=before, known=row)
         except FileNotFoundError:
             raise
         except OSError as error:

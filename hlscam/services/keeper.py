@@ -12,9 +12,10 @@ import logging
 from dataclasses import dataclass, replace
 
 from hlscam.adapters.archive import Archive, RecordingFile
+from hlscam.domain.camera_notes import Anchor
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.recording_facts import from_box, to_box
-from hlscam.domain.recording_index import RunIndex, WallStart
+from hlscam.domain.recording_index import RunIndex
 from hlscam.domain.run import RunIdentity
 from hlscam.errors import MediaError
 from hlscam.isobmff.fragment import Fragment
@@ -99,13 +100,13 @@ async def seal(archive: Archive, recording: Recording, *, whole_bytes: int) -> R
 
 
 async def take_in(
-    archive: Archive, camera: str, name: str, *, before: Recording | None, row: Recording | None
+    archive: Archive, camera: str, name: str, *, before: Recording | None, known: Recording | Anchor | None
 ) -> Kept | None:
     """Bring a recording that nobody follows into the books, sealing it if it never was.
 
-    `before` is the recording before it in its run, if one is known; `row` is what the catalog said of it while it was
-    open, if anything: its numbers and times stand, because players have seen them. Returns None, with the
-    reason in the log, for a file that is not a recording of ours; such a file is left as it is.
+    `before` is the recording before it in its run, if one is known; `known` is what the camera's notes or the catalog
+    said of it while it was open, if anything: its numbers and times stand, because players have seen them. Returns
+    None, with the reason in the log, for a file that is not a recording of ours; such a file is left as it is.
 
     A damaged file counts up to the damage and is not touched: a box would have to stand where footage may still be.
     One that cannot be sealed now is kept as an open one. Raises OSError when the file cannot be read.
@@ -122,7 +123,7 @@ async def take_in(
     if identity is None or identity.camera != camera:
         log.warning("%s/%s is left alone: hlscam did not write it for this camera", camera, name)
         return None
-    recording = _reckon(identity, name, found, before, row)
+    recording = _reckon(identity, name, found, before, known)
     if found.damage is not None:
         log.error("%s/%s is damaged, and kept up to there: %s", camera, name, found.damage.message)
         return Kept(replace(recording, size_bytes=found.whole_bytes), found.init)
@@ -146,27 +147,21 @@ def _read_box(camera: str, name: str, box: RecordingBox, size_bytes: int) -> Rec
 
 
 def _reckon(
-    identity: RunIdentity, name: str, found: Scan, before: Recording | None, row: Recording | None
+    identity: RunIdentity, name: str, found: Scan, before: Recording | None, known: Recording | Anchor | None
 ) -> Recording:
     assert found.init is not None
     run = RunIndex(identity)
     if before:
         run.resume_after(before)
-    wall_start = WallStart(row.start_wall_us, row.slew_ppb) if row else None
-    if before is None and wall_start is None:
+    anchor = Anchor.of(known, cut_for_s=run.target_duration_s) if isinstance(known, Recording) else known
+    if before is None and anchor is None:
         last = found.fragments[-1]
         end_us = ticks_to_us(last.end_decode_ticks, found.init.video.timescale)
         run.clock.observe(end_us, found.last_write_wall_us)
-    index = run.open_recording(name, found.init, wall_start=wall_start)
+    index = run.open_recording(name, found.init, anchor=anchor)
     for fragment in found.fragments:
         index.add(fragment, arrival_wall_us=None)
-    final = index.finish(EndReason.CRASHED, size_bytes=found.size_bytes, last_write_wall_us=found.last_write_wall_us)
+    reason = EndReason.SERVER_CRASHED
+    final = index.finish(reason, size_bytes=found.size_bytes, last_write_wall_us=found.last_write_wall_us)
     assert final is not None
-    if row is None:
-        return final
-    return replace(
-        final,
-        first_media_sequence=row.first_media_sequence,
-        discontinuity_sequence=row.discontinuity_sequence,
-        starts_run=row.starts_run,
-    )
+    return final

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlscam.domain.recording import EndReason, Recording
-from hlscam.domain.recording_index import RunIndex, WallStart
+from hlscam.domain.recording_index import RunIndex
 from hlscam.domain.run_clock import LARGEST_SLEW_PPB
 from hlscam.isobmff.fragment import Fragment
 from tests.domain.footage import (
@@ -103,17 +103,24 @@ def _fixed(facts: Recording | None) -> tuple[object, ...]:
 
 @given(any_cuts, st.sampled_from([None, 2, 4]))
 def test_indexing_the_same_fragments_again_gives_equal_facts(cuts: list[Cut], target_s: int | None) -> None:
-    """With the wall start of the row, as after a crash: nobody saw the fragments arrive then."""
+    """With the anchor alone, as after a crash: nobody saw the fragments arrive then, and the run's past may be lost."""
     row = fragments(cuts)
-    live = record(RunIndex(identity(target_duration_s=target_s)), "a.mp4", row, wall_us=NOON_WALL_US)
-    wall_start = WallStart(live.start_wall_us, live.slew_ppb) if live else None
-    index = RunIndex(identity(target_duration_s=target_s)).open_recording(
-        "a.mp4", init_section(), wall_start=wall_start
-    )
+    following = RunIndex(identity(target_duration_s=target_s)).open_recording("a.mp4", init_section())
+    add_all(following, row, wall_us=NOON_WALL_US)
+    live = following.finish(EndReason.ROLLED, size_bytes=123_456, last_write_wall_us=0)
+    another_run = RunIndex(identity(target_duration_s=7, media_sequence=1, discontinuity_sequence=0))
+    if following.anchor is None:
+        another_run = RunIndex(identity(target_duration_s=target_s))
+    index = another_run.open_recording("a.mp4", init_section(), anchor=following.anchor)
     for fragment in row:
         index.add(fragment, arrival_wall_us=None)
     again = index.finish(EndReason.ROLLED, size_bytes=123_456, last_write_wall_us=NOON_WALL_US + 5)
     assert again == live
+
+
+def test_the_first_recording_of_a_run_says_why_there_was_a_hole() -> None:
+    first, second = gapless([2, 2], [2], run=RunIndex(identity(gap_reason=EndReason.STALLED)))
+    assert (first.gap_reason, second.gap_reason) == (EndReason.STALLED, None)
 
 
 def test_numbers_and_times_run_on_over_recordings() -> None:

@@ -52,10 +52,10 @@ async def test_taking_in_gives_the_facts_that_the_box_had(archive: Archive, seal
     path = archive.path("porch", sealed.name)
     whole = path.read_bytes()
     unsealed(archive, sealed)
-    kept = await take_in(archive, "porch", sealed.name, before=None, row=sealed)
+    kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
     assert kept is not None
     assert replace(kept.recording, end_reason=sealed.end_reason, size_bytes=sealed.size_bytes) == sealed
-    assert kept.recording.end_reason is EndReason.CRASHED
+    assert kept.recording.end_reason is EndReason.SERVER_CRASHED
     assert path.read_bytes()[: box_at(whole)] == whole[: box_at(whole)]
     assert await read_sealed(archive, "porch", sealed.name) == kept
 
@@ -63,7 +63,7 @@ async def test_taking_in_gives_the_facts_that_the_box_had(archive: Archive, seal
 async def test_a_sealed_recording_is_told_by_its_box_and_not_touched(archive: Archive, sealed: Recording) -> None:
     path = archive.path("porch", sealed.name)
     whole = path.read_bytes()
-    kept = await take_in(archive, "porch", sealed.name, before=None, row=None)
+    kept = await take_in(archive, "porch", sealed.name, before=None, known=None)
     assert kept is not None
     assert kept.recording == sealed
     assert path.read_bytes() == whole
@@ -77,7 +77,7 @@ async def test_torn_tails_are_cut_wherever_they_tear(archive: Archive, sealed: R
     path = archive.path("porch", torn.name)
     for cut in (whole_end, whole_end + 1, whole_end + 8, last.offset + 60, last.end - 1):
         path.write_bytes(growing[:cut])
-        kept = await take_in(archive, "porch", torn.name, before=None, row=None)
+        kept = await take_in(archive, "porch", torn.name, before=None, known=None)
         assert kept is not None
         data = path.read_bytes()
         assert data[:whole_end] == growing[:whole_end]
@@ -94,7 +94,7 @@ async def test_a_box_that_was_cut_short_is_written_again(archive: Archive, seale
     for cut in (1, 10, 30):
         path.write_bytes(whole[:-cut])
         assert await read_sealed(archive, "porch", sealed.name) is None
-        kept = await take_in(archive, "porch", sealed.name, before=None, row=sealed)
+        kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
         assert kept is not None
         assert path.read_bytes()[: box_at(whole)] == whole[: box_at(whole)]
         assert kept.recording.segments == sealed.segments
@@ -105,7 +105,7 @@ async def test_a_damaged_box_is_written_again(archive: Archive, sealed: Recordin
     whole = bytearray(path.read_bytes())
     whole[-40] ^= 1
     path.write_bytes(whole)
-    kept = await take_in(archive, "porch", sealed.name, before=None, row=sealed)
+    kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
     assert kept is not None
     assert kept.recording.segments == sealed.segments
     assert box_types(path) == ["ftyp", "free", "mdat", "moov", "uuid"]
@@ -125,7 +125,7 @@ def damaged(path: Path, fragment_index: int) -> bytes:
 async def test_damage_in_a_sealed_recording_loses_nothing(archive: Archive, sealed: Recording) -> None:
     path = archive.path("porch", sealed.name)
     data = damaged(path, 3)
-    kept = await take_in(archive, "porch", sealed.name, before=None, row=None)
+    kept = await take_in(archive, "porch", sealed.name, before=None, known=None)
     assert kept is not None
     assert kept.recording == sealed
     assert path.read_bytes() == data
@@ -141,13 +141,13 @@ async def test_damage_in_an_unsealed_recording_cuts_the_books_and_not_the_file(
     assert kept is not None
     path = unsealed(archive, kept.recording)
     data = damaged(path, 3)
-    taken = await take_in(archive, "porch", name, before=None, row=None)
+    taken = await take_in(archive, "porch", name, before=None, known=None)
     assert taken is not None
     assert path.read_bytes() == data
     assert f"porch/{name} is damaged, and kept up to there: this is not a box" in caplog.text
     assert sum(taken.recording.segments.sizes_bytes) == fragments_of_prefix(path) - taken.recording.first_offset
     assert len(taken.recording.segments) < len(kept.recording.segments)
-    assert taken.recording.end_reason is EndReason.CRASHED
+    assert taken.recording.end_reason is EndReason.SERVER_CRASHED
 
 
 def fragments_of_prefix(path: Path) -> int:
@@ -191,7 +191,7 @@ async def test_what_is_not_ours_is_left_alone(
     path = archive.path("porch", name)
     make(path)
     data = path.read_bytes()
-    assert await take_in(archive, "porch", name, before=None, row=None) is None
+    assert await take_in(archive, "porch", name, before=None, known=None) is None
     assert path.read_bytes() == data
     assert f"porch/{name} is left alone: " in caplog.text
 
@@ -202,7 +202,7 @@ async def test_another_cameras_recording_is_left_alone(
     moved = archive.path("loop", sealed.name)
     moved.write_bytes(unsealed(archive, sealed).read_bytes())
     data = moved.read_bytes()
-    assert await take_in(archive, "loop", sealed.name, before=None, row=None) is None
+    assert await take_in(archive, "loop", sealed.name, before=None, known=None) is None
     assert moved.read_bytes() == data
     assert "hlscam did not write it for this camera" in caplog.text
 
@@ -224,12 +224,12 @@ async def test_a_recording_that_cannot_be_sealed_stays_open_with_all_its_segment
     path = unsealed(archive, sealed)
     size_bytes = path.stat().st_size
     with no_space_beyond(size_bytes):
-        kept = await take_in(archive, "porch", sealed.name, before=None, row=sealed)
+        kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
     assert kept is not None
     assert kept.recording.is_open
     assert kept.recording.segments == sealed.segments
     assert "could not be sealed: File too large" in caplog.text
-    again = await take_in(archive, "porch", sealed.name, before=None, row=kept.recording)
+    again = await take_in(archive, "porch", sealed.name, before=None, known=kept.recording)
     assert again is not None
     assert replace(again.recording, end_reason=sealed.end_reason) == replace(sealed, size_bytes=path.stat().st_size)
 
@@ -245,4 +245,4 @@ async def test_sealing_twice_changes_nothing(archive: Archive, sealed: Recording
 
 async def test_a_file_that_is_gone_is_told_to_the_caller(archive: Archive) -> None:
     with pytest.raises(FileNotFoundError):
-        await take_in(archive, "porch", "20200101T000000Z-gone.mp4", before=None, row=None)
+        await take_in(archive, "porch", "20200101T000000Z-gone.mp4", before=None, known=None)

@@ -51,6 +51,7 @@ def row_of(recording: Recording) -> dict[str, object]:
         "audio_sample_rate_hz": media.audio_sample_rate_hz,
         "audio_channels": media.audio_channels,
         "end_reason": None if recording.end_reason is None else str(recording.end_reason),
+        "gap_reason": None if recording.gap_reason is None else str(recording.gap_reason),
         "segment_count": len(recording.segments),
         "segments": recording.segments.pack(),
     }
@@ -86,6 +87,7 @@ def _recording_of(row: Row[Any]) -> Recording:
         media=_media_of(row),
         segments=_segments_of(row),
         end_reason=None if row.end_reason is None else EndReason(row.end_reason),
+        gap_reason=None if row.gap_reason is None else EndReason(row.gap_reason),
     )
 
 

@@ -112,6 +112,7 @@ RECORDINGS = Table(
     Column("audio_sample_rate_hz", WHOLE, nullable=False),
     Column("audio_channels", WHOLE, nullable=False),
     Column("end_reason", Text, nullable=True),
+    Column("gap_reason", Text, nullable=True),
     Column("segment_count", WHOLE, nullable=False),
     # Last, so that SQLite reads the columns above without walking over it.
     Column("segments", LargeBinary, nullable=False),
@@ -144,6 +145,8 @@ RECORDINGS = Table(
         "audio_codec <> '' OR (audio_sample_rate_hz = 0 AND audio_channels = 0)", name="recordings_no_sound_is_none"
     ),
     CheckConstraint(f"end_reason IN ({_END_REASONS})", name="recordings_end_reason_is_known"),
+    CheckConstraint(f"gap_reason IN ({_END_REASONS})", name="recordings_gap_reason_is_known"),
+    CheckConstraint("gap_reason IS NULL OR starts_run = 1", name="recordings_gap_is_before_a_run"),
     # A file that closes with no whole segment holds nothing to play, and would keep a number that the next one needs.
     CheckConstraint("segment_count >= 0", name="recordings_segments_count"),
     CheckConstraint("end_reason IS NULL OR segment_count > 0", name="recordings_closed_has_segments"),

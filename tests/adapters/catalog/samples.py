@@ -83,13 +83,14 @@ _sounds: st.SearchStrategy[dict[str, Any]] = st.one_of(
 def recordings(draw: st.DrawFn, media_sequence: int = 0) -> Recording:
     """Any recording that the schema takes; its name is made unique by its media sequence."""
     entries = draw(st.lists(_entries, max_size=5))
+    starts_run = draw(st.booleans())
     return Recording(
         camera=draw(_words),
         name=f"{draw(_words)}-{media_sequence}",
         run=draw(_words),
         first_media_sequence=media_sequence,
         discontinuity_sequence=draw(_counts),
-        starts_run=draw(st.booleans()),
+        starts_run=starts_run,
         init_hash=INIT_HASH,
         start_wall_us=draw(st.integers(0, 2**52)),
         slew_ppb=draw(st.integers(-500_000, 500_000)),
@@ -109,6 +110,7 @@ def recordings(draw: st.DrawFn, media_sequence: int = 0) -> Recording:
         ),
         segments=SegmentTable.of(entries),
         end_reason=draw(st.sampled_from([None, *EndReason]) if entries else st.none()),
+        gap_reason=draw(st.sampled_from([None, *EndReason]) if starts_run else st.none()),
     )
 
 

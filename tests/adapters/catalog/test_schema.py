@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,9 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from hlscam.adapters.catalog import migrate
 from hlscam.adapters.catalog.engine import open_engine
-from hlscam.adapters.catalog.rows import row_of
+from hlscam.adapters.catalog.rows import recording_of, row_of
 from hlscam.adapters.catalog.schema import METADATA, RECORDINGS
+from hlscam.domain.recording import EndReason
 from tests.adapters.catalog.samples import INIT_HASH, recording
 
 
@@ -65,6 +67,20 @@ def test_down_and_up_again(writer: Engine, path: Path) -> None:
         command.upgrade(migrate.configuration(connection), "head")
         assert migrate.revision_of(connection) == migrate.head()
     assert ddl_of(path) == before
+
+
+def test_rows_come_through_the_second_step_both_ways(writer: Engine) -> None:
+    kept = [recording(0), recording(1, end_reason=EndReason.SERVER_CRASHED)]
+    with writer.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO cameras VALUES ('porch', 2)")
+        connection.exec_driver_sql(f"INSERT INTO init_sections VALUES ('{INIT_HASH}', x'00')")
+        connection.execute(RECORDINGS.insert(), [row_of(each) for each in kept])
+        command.downgrade(migrate.configuration(connection), "0001")
+        ends = connection.exec_driver_sql("SELECT end_reason FROM recordings ORDER BY name").scalars().all()
+        assert ends == ["rolled", "crashed"]
+        command.upgrade(migrate.configuration(connection), "head")
+        rows = connection.execute(RECORDINGS.select().order_by(RECORDINGS.c.name)).all()
+        assert [recording_of(row) for row in rows] == [kept[0], replace(kept[1], end_reason=EndReason.CRASHED)]
 
 
 def test_a_migration_that_fails_half_way_changes_nothing(url: str, path: Path) -> None:
@@ -114,6 +130,8 @@ NONSENSE: list[tuple[str, dict[str, object]]] = [
     ("recordings_sound_counts", {"audio_channels": -1}),
     ("recordings_no_sound_is_none", {"audio_codec": ""}),
     ("recordings_end_reason_is_known", {"end_reason": "boredom"}),
+    ("recordings_gap_reason_is_known", {"gap_reason": "boredom", "starts_run": 1}),
+    ("recordings_gap_is_before_a_run", {"gap_reason": "stalled", "starts_run": 0}),
     ("recordings_segments_count", {"segment_count": -1, "end_reason": None}),
     ("recordings_closed_has_segments", {"segment_count": 0}),
     ("recordings_segments_are_given", {"segments": b""}),
