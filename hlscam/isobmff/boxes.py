@@ -23,6 +23,7 @@ FILE_END: Final = 1 << 63
 
 _SMALL_HEADER_BYTES = 8
 _LARGE_HEADER_BYTES = 16
+_LARGEST_SMALL_BYTES = 0xFFFF_FFFF
 _SMALL = struct.Struct(">I4s")
 _LARGE = struct.Struct(">Q")
 
@@ -162,6 +163,19 @@ class BodyReader:
     def full_box(self) -> tuple[int, int]:
         """Version and flags of a FullBox (ISO/IEC 14496-12 4.2.2)."""
         return self.unsigned(1), self.unsigned(3)
+
+
+def make_box(kind: bytes, *parts: bytes) -> bytes:
+    """A box of that type around `parts`. Raises ValueError for one of 4 GiB or more."""
+    size_bytes = _SMALL_HEADER_BYTES + sum(map(len, parts))
+    if size_bytes > _LARGEST_SMALL_BYTES:
+        raise ValueError(f"{size_bytes} bytes are too many for one box")
+    return b"".join([_SMALL.pack(size_bytes, kind), *parts])
+
+
+def make_full_box(kind: bytes, version: int, *parts: bytes) -> bytes:
+    """A FullBox of that type and version, its flags all 0."""
+    return make_box(kind, bytes([version, 0, 0, 0]), *parts)
 
 
 def _type_at(data: bytes, at: int, end: int) -> str:

@@ -71,13 +71,21 @@ class InitSection:
 
 
 @dataclass(frozen=True, slots=True)
-class _Movie:
+class Movie:
     """The moov at hand: its bytes, its offset in the file and where its children lie."""
 
     data: bytes
     base: int
     start: int
     end: int
+
+    @classmethod
+    def of(cls, moov: bytes, moov_offset: int) -> Movie:
+        """The whole box `moov`. Raises MediaError when it is none."""
+        header = read_header(moov, 0, base=moov_offset, limit=moov_offset + len(moov))
+        if header is None or header.type != "moov":
+            raise MediaError("these bytes are not a moov", box_type="moov", offset=moov_offset)
+        return cls(moov, moov_offset, header.header_bytes, header.size_bytes)
 
     def find(self, path: str, inside: BoxHeader | None = None) -> BoxHeader | None:
         start, end = self._range(inside)
@@ -109,10 +117,7 @@ def parse_init_section(ftyp: bytes, moov: bytes, moov_offset: int) -> InitSectio
     `moov_offset` is the moov's place in the file, for errors. Works for a moov of any MP4 file, fragmented or not.
     Raises MediaError when a box is damaged or there is no video track.
     """
-    header = read_header(moov, 0, base=moov_offset, limit=moov_offset + len(moov))
-    if header is None or header.type != "moov":
-        raise MediaError("these bytes are not a moov", box_type="moov", offset=moov_offset)
-    movie = _Movie(moov, moov_offset, header.header_bytes, header.size_bytes)
+    movie = Movie.of(moov, moov_offset)
     video, audio = _tracks(movie)
     if video is None:
         raise MediaError("the file has no video track", box_type="moov", offset=moov_offset)
@@ -121,7 +126,7 @@ def parse_init_section(ftyp: bytes, moov: bytes, moov_offset: int) -> InitSectio
     return InitSection(data, hashlib.sha256(data).hexdigest()[:16], video, audio, comment, title)
 
 
-def _tracks(movie: _Movie) -> tuple[VideoTrack | None, AudioTrack | None]:
+def _tracks(movie: Movie) -> tuple[VideoTrack | None, AudioTrack | None]:
     video: VideoTrack | None = None
     audio: AudioTrack | None = None
     defaults = _track_defaults(movie)
@@ -137,7 +142,7 @@ def _tracks(movie: _Movie) -> tuple[VideoTrack | None, AudioTrack | None]:
     return video, audio
 
 
-def _track_defaults(movie: _Movie) -> dict[int, tuple[int, int, int]]:
+def _track_defaults(movie: Movie) -> dict[int, tuple[int, int, int]]:
     """Default duration, size and flags by track (`trex`, ISO/IEC 14496-12 8.8.3)."""
     defaults = {}
     for box in find_boxes(movie.data, "mvex/trex", movie.start, movie.end, base=movie.base):
@@ -147,14 +152,14 @@ def _track_defaults(movie: _Movie) -> dict[int, tuple[int, int, int]]:
 
 
 def _video_track(
-    movie: _Movie, trak: BoxHeader, media: BoxHeader, defaults: dict[int, tuple[int, int, int]]
+    movie: Movie, trak: BoxHeader, media: BoxHeader, defaults: dict[int, tuple[int, int, int]]
 ) -> VideoTrack:
-    track_id, display_width, display_height = _track_header(movie, movie.need("tkhd", trak))
+    track_id, display_width, display_height = read_track_header(movie, movie.need("tkhd", trak))
     entry = parse_video_entry(movie.data, _sample_entry(movie, media), base=movie.base)
     duration_ticks, size_bytes, flags = defaults.get(track_id, (0, 0, 0))
     return VideoTrack(
         track_id=track_id,
-        timescale=_timescale(movie, media),
+        timescale=read_timescale(movie, media),
         codec=entry.codec,
         width=entry.width or display_width,
         height=entry.height or display_height,
@@ -165,10 +170,10 @@ def _video_track(
 
 
 def _audio_track(
-    movie: _Movie, trak: BoxHeader, media: BoxHeader, defaults: dict[int, tuple[int, int, int]]
+    movie: Movie, trak: BoxHeader, media: BoxHeader, defaults: dict[int, tuple[int, int, int]]
 ) -> AudioTrack:
-    track_id, _, _ = _track_header(movie, movie.need("tkhd", trak))
-    timescale = _timescale(movie, media)
+    track_id, _, _ = read_track_header(movie, movie.need("tkhd", trak))
+    timescale = read_timescale(movie, media)
     entry = parse_audio_entry(movie.data, _sample_entry(movie, media), base=movie.base)
     duration_ticks, size_bytes, flags = defaults.get(track_id, (0, 0, 0))
     return AudioTrack(
@@ -183,7 +188,7 @@ def _audio_track(
     )
 
 
-def _track_header(movie: _Movie, box: BoxHeader) -> tuple[int, int, int]:
+def read_track_header(movie: Movie, box: BoxHeader) -> tuple[int, int, int]:
     """track_ID, and width and height as displayed, in whole pixels (tkhd, ISO/IEC 14496-12 8.3.2)."""
     body = movie.body(box)
     version, _ = body.full_box()
@@ -193,7 +198,7 @@ def _track_header(movie: _Movie, box: BoxHeader) -> tuple[int, int, int]:
     return track_id, body.unsigned(4) >> 16, body.unsigned(4) >> 16
 
 
-def _timescale(movie: _Movie, media: BoxHeader) -> int:
+def read_timescale(movie: Movie, media: BoxHeader) -> int:
     """Ticks a second (mdhd, ISO/IEC 14496-12 8.4.2); 0 would make every time a division by zero."""
     box = movie.need("mdhd", media)
     body = movie.body(box)
@@ -205,7 +210,7 @@ def _timescale(movie: _Movie, media: BoxHeader) -> int:
     return timescale
 
 
-def _sample_entry(movie: _Movie, media: BoxHeader) -> BoxHeader:
+def _sample_entry(movie: Movie, media: BoxHeader) -> BoxHeader:
     """The first sample entry (stsd, ISO/IEC 14496-12 8.5.2)."""
     box = movie.need("minf/stbl/stsd", media)
     fields = movie.body(box)
@@ -216,7 +221,7 @@ def _sample_entry(movie: _Movie, media: BoxHeader) -> BoxHeader:
     return entry
 
 
-def _normalised(movie: _Movie) -> bytes:
+def _normalised(movie: Movie) -> bytes:
     children = [box for box in movie.children() if box.type != "udta"]
     timeless = not any(movie.find(path) for path in ("mvex/mehd", "trak/edts"))
     parts = [_untimed(movie.raw(box)) if timeless and box.type == "mvhd" else movie.raw(box) for box in children]
@@ -234,7 +239,7 @@ def _untimed(mvhd: bytes) -> bytes:
     return mvhd[:timescale_at] + _MOVIE_TIMESCALE.to_bytes(4, "big") + mvhd[timescale_at + 4 :]
 
 
-def _labels(movie: _Movie) -> tuple[str, str]:
+def _labels(movie: Movie) -> tuple[str, str]:
     """Comment and title of `udta/meta/ilst`, as iTunes and ffmpeg write them.
 
     Other writers put other things into `udta`, and none of it matters to the media: what cannot be read is no label.
@@ -252,7 +257,7 @@ def _labels(movie: _Movie) -> tuple[str, str]:
     return labels.get(_COMMENT, ""), labels.get(_TITLE, "")
 
 
-def _label(movie: _Movie, item: BoxHeader) -> str:
+def _label(movie: Movie, item: BoxHeader) -> str:
     value = movie.find("data", item)
     if value is None:
         return ""
