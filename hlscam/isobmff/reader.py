@@ -11,7 +11,7 @@ file is now, and gets the events that they complete:
 Media payload is never asked for: behind an mdat's header, `offset` jumps to its end. Held in memory is at most one
 box, and that only when its bytes are needed (`ftyp`, `moov`, `moof`, `prft`, our own `uuid`).
 
-A growing recording is `ftyp free free moov (prft moof mdat)*`. When ffmpeg closes it, it appends a final moov and
+A growing recording is `ftyp free free moov (prft moof mdat)*`. To close it, ffmpeg, or hlscam, appends a final moov and
 writes one mdat header over the second `free`; the fragments stay where they were. So in a closed recording that first
 mdat is *entered*: what it holds is the growing form, and both forms give the same events. A file that turns from one
 to the other under the reader is no event at all, since the reader is past the header by then. An mdat that does not
