@@ -24,7 +24,7 @@ from hlscam.errors import ArchiveError, ConfigError, HlscamError
 from tests.rig.child import Child
 from tests.rig.paths import REPOSITORY
 from tests.rig.waiting import until
-from tests.services.studio import PATTERN, box_types, ffmpegs
+from tests.services.studio import CLOSED_BY_FFMPEG, FINISHED_BY_US, PATTERN, box_types, ffmpegs
 
 HLSCAM = [sys.executable, "-m", "hlscam"]
 
@@ -127,8 +127,7 @@ async def test_a_life(tmp_path: Path) -> None:
     assert [row.end_reason for row in rows] == [EndReason.CRASHED, EndReason.STOPPED]
     assert rows[1].first_media_sequence == rows[0].end_media_sequence
     types = [box_types(tmp_path / "archive" / "porch" / row.name) for row in rows]
-    assert (types[0][-2], types[0][-1]) == ("mdat", "uuid")
-    assert types[1] == ["ftyp", "free", "mdat", "moov", "uuid"]
+    assert types == [FINISHED_BY_US, CLOSED_BY_FFMPEG]
 
 
 async def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:

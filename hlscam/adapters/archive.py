@@ -5,14 +5,15 @@
 File systems block, so all of this runs in the archive's own few threads, never on the loop. No text from a URL ever
 becomes part of a path: camera ids come from the configuration and names from listings and the catalog.
 
-Closed recordings are only ever read. The two writes here happen once per file, when it is taken in: the torn tail
-of a recording that was never closed is cut at its last whole fragment, and the recording's own box is appended.
+Closed recordings are only ever read. What is written here is written once per file, when it is taken in: `sealing` cuts
+the torn tail of a recording that was never closed at its last whole fragment, gives it an index of its whole as ffmpeg
+would have, and appends the recording's own box.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
+import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from hlscam.adapters.sealing import read_on, seal_file
 from hlscam.domain.run import run_of_name
 from hlscam.errors import ArchiveError, MediaError
 from hlscam.isobmff.boxes import read_header
@@ -34,8 +36,6 @@ _LARGEST_INIT_BYTES = 256 * 1024
 _USERTYPE_END_BYTES = 32
 
 _THREADS = 4
-_HEADERS_BYTES = 4096
-"""Read at a time while following: prft, moof and the mdat header of half a second fit in."""
 
 
 class Archive:
@@ -82,11 +82,13 @@ class Archive:
         return await self.run(lambda: _read(self.path(camera, name), offset, length))
 
     async def seal(self, camera: str, name: str, *, whole_bytes: int, box: bytes) -> int:
-        """Append the recording's own box at `whole_bytes`, where its last whole box ends; the size after it.
+        """Finish a recording, whose last whole box ends at `whole_bytes`, with its own box; the size after it.
 
-        Anything behind (the torn tail of a killed ffmpeg, a box that was cut short) is not footage and is cut off.
+        Anything behind (the torn tail of a killed ffmpeg, a box that was cut short) is not footage and is cut off. It
+        becomes an ordinary MP4 file if ffmpeg has not made it one, with every fragment at its place. Can be cut off
+        anywhere and done again. Raises OSError; the file is as good as before then.
         """
-        return await self.run(lambda: _seal(self.path(camera, name), whole_bytes, box))
+        return await self.run(lambda: seal_file(self.path(camera, name), whole_bytes, box))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +123,8 @@ class RecordingFile:
         """Everything whole that was not told before, up to where the file stops being a recording."""
         status = os.fstat(self._fd)
         events: list[Event] = []
-        try:
-            events += self.reader.feed(b"", status.st_size)
-            while self.reader.offset < status.st_size:
-                data = os.pread(self._fd, min(_HEADERS_BYTES, status.st_size - self.reader.offset), self.reader.offset)
-                if not data:
-                    break
-                events += self.reader.feed(data, status.st_size)
-        except MediaError:
-            pass  # the reader keeps it, and what was read before it counts
+        with contextlib.suppress(MediaError):  # the reader keeps it, and what was read before it counts
+            events.extend(read_on(self._fd, self.reader, status.st_size))
         ends = [each.end for each in events if isinstance(each, Fragment | FinalMovie)]
         self.whole_bytes = max([self.whole_bytes, *ends])
         return Written(events, status.st_size, status.st_mtime_ns // 1000, self.reader.refusal)
@@ -137,7 +132,7 @@ class RecordingFile:
     def read_sealed(self) -> tuple[InitSection, RecordingBox] | None:
         """The init section and the recording's own box, found without a look at the fragments; None without a box.
 
-        Five short reads for a closed recording, however long it is. Raises MediaError for a file that is damaged.
+        A few short reads for a closed recording, however long it is. Raises MediaError for a file that is damaged.
         """
         head = os.pread(self._fd, _LARGEST_INIT_BYTES, 0)
         init = next((each for each in self.reader.feed(head, len(head)) if isinstance(each, InitSection)), None)
@@ -206,15 +201,3 @@ def _read(path: Path, offset: int, length: int) -> bytes:
     if len(data) != length:
         raise ArchiveError(f"{path.name} ends at byte {offset + len(data)}, before the end of what was asked for")
     return data
-
-
-def _seal(path: Path, whole_bytes: int, box: bytes) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        os.ftruncate(fd, whole_bytes)
-        if os.pwrite(fd, box, whole_bytes) != len(box):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    return whole_bytes + len(box)

@@ -93,7 +93,10 @@ async def read_sealed(archive: Archive, camera: str, name: str) -> Kept | None:
 
 
 async def seal(archive: Archive, recording: Recording, *, whole_bytes: int) -> Recording:
-    """Give a finished recording its own box. Returns it with its final size."""
+    """Make an ordinary MP4 file of a recording that has ended, however it did, and give it its own box.
+
+    Returns it with its final size. Raises OSError; the file is as good as before then.
+    """
     box = encode_recording_box(*to_box(recording))
     sealing = archive.seal(recording.camera, recording.name, whole_bytes=whole_bytes, box=box)
     return replace(recording, size_bytes=await asyncio.shield(sealing))

@@ -36,6 +36,7 @@ from hlscam.isobmff.reader import read_events
 from hlscam.services.indexer import Indexer
 from hlscam.services.live import LiveStream, LiveStreams
 from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
+from tests.rig import hybrid
 
 PATTERN = "test:?size=128x96&rate=10&gop_s=0.5&audio=0"
 RECORDING_S = 2
@@ -236,12 +237,13 @@ def fragments_of(path: Path) -> list[Fragment]:
 
 def box_types(path: Path) -> list[str]:
     """The types of a file's top-level boxes."""
-    data, at, types = path.read_bytes(), 0, []
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        types.append(data[at + 4 : at + 8].decode("latin-1"))
-        at += size or len(data)
-    return types
+    return hybrid.box_types(path.read_bytes())
+
+
+CLOSED_BY_FFMPEG = ["ftyp", "free", "mdat", "free", "moov", "uuid"]
+"""What `box_types` says of a sealed recording; the second `free` is ffmpeg's own index."""
+
+FINISHED_BY_US = ["ftyp", "free", "mdat", "moov", "uuid"]
 
 
 def crash_image(root: Path, target: Path) -> Path:

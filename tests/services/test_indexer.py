@@ -19,8 +19,9 @@ from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError, CatalogError
 from hlscam.services.indexer import RunFollower
 from tests.manual_clock import ManualClock
+from tests.rig.hybrid import growing_form
 from tests.services.conftest import Life
-from tests.services.studio import PATTERN, Segment, Studio, box_types, ffmpegs, fragments_of, lines_of
+from tests.services.studio import FINISHED_BY_US, PATTERN, Segment, Studio, box_types, ffmpegs, fragments_of, lines_of
 
 
 def not_recorded(camera: str) -> CameraConfig:
@@ -34,9 +35,8 @@ IDLE = {"porch": not_recorded("porch"), "loop": not_recorded("loop")}
 @pytest.fixture
 def growing(life: Life) -> bytes:
     """A recording as it is while ffmpeg writes it: of the run that was killed."""
-    path = next(path for path in sorted((life.root / "porch").glob("*.mp4")) if "moof" in box_types(path))
-    data = path.read_bytes()
-    return data[: data.rindex(b"uuid") - 4]
+    path = next(path for path in sorted((life.root / "porch").glob("*.mp4")) if box_types(path) == FINISHED_BY_US)
+    return growing_form(path.read_bytes())
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ async def test_a_file_that_grows_byte_by_byte_is_listed_segment_by_segment(studi
     assert follower.fragments_seen == len(fragments)
     assert sum(row.segments.sizes_bytes) == sum(each.size_bytes for each in fragments)
     assert await studio.catalog.recording("porch", path.name) == row
-    assert path.read_bytes()[: len(growing)] == growing
+    assert growing_form(path.read_bytes()) == growing
 
 
 async def test_damage_ends_a_recording_and_not_the_run(
@@ -164,7 +164,7 @@ async def test_a_catalog_that_cannot_be_written_ends_the_run_and_is_made_up_for(
     assert taken is not None
     assert not taken.is_open
     assert identity.media_sequence == taken.end_media_sequence
-    assert path.read_bytes()[: len(growing)] == growing
+    assert growing_form(path.read_bytes()) == growing
 
 
 async def test_a_recording_without_a_fragment_uses_up_no_number(studio: Studio, growing: bytes) -> None:

@@ -14,8 +14,9 @@ from hlscam.adapters.archive import Archive
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.services.keeper import read_sealed, scan, seal, take_in
 from tests.rig.ffmpeg_tools import decode, make_clip
+from tests.rig.hybrid import growing_form
 from tests.services.conftest import Life
-from tests.services.studio import box_types, fragments_of, lines_of
+from tests.services.studio import CLOSED_BY_FFMPEG, FINISHED_BY_US, box_types, fragments_of, lines_of
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ async def test_a_sealed_recording_is_told_by_its_box_and_not_touched(archive: Ar
 
 
 async def test_torn_tails_are_cut_wherever_they_tear(archive: Archive, sealed: Recording, life: Life) -> None:
-    torn = next(path for path in sorted((life.root / "porch").glob("*.mp4")) if "moof" in box_types(path))
-    growing = torn.read_bytes()[: box_at(torn.read_bytes())]
+    torn = next(path for path in sorted((life.root / "porch").glob("*.mp4")) if box_types(path) == FINISHED_BY_US)
+    growing = growing_form(torn.read_bytes())
     fragments = fragments_of(torn)
     last, whole_end = fragments[-1], fragments[-2].end
     path = archive.path("porch", torn.name)
@@ -80,8 +81,8 @@ async def test_torn_tails_are_cut_wherever_they_tear(archive: Archive, sealed: R
         kept = await take_in(archive, "porch", torn.name, before=None, known=None)
         assert kept is not None
         data = path.read_bytes()
-        assert data[:whole_end] == growing[:whole_end]
-        assert data[whole_end + 4 : whole_end + 8] == b"uuid"
+        assert growing_form(data) == growing[:whole_end]
+        assert box_types(path) == FINISHED_BY_US
         assert kept.recording.size_bytes == len(data)
         assert lines_of(kept.recording)[-1].offset < whole_end
         assert sum(kept.recording.segments.sizes_bytes) == whole_end - fragments[0].offset
@@ -108,7 +109,7 @@ async def test_a_damaged_box_is_written_again(archive: Archive, sealed: Recordin
     kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
     assert kept is not None
     assert kept.recording.segments == sealed.segments
-    assert box_types(path) == ["ftyp", "free", "mdat", "moov", "uuid"]
+    assert box_types(path) == CLOSED_BY_FFMPEG
     assert await read_sealed(archive, "porch", sealed.name) == kept
 
 
@@ -135,11 +136,14 @@ async def test_damage_in_a_sealed_recording_loses_nothing(archive: Archive, seal
 async def test_damage_in_an_unsealed_recording_cuts_the_books_and_not_the_file(
     archive: Archive, sealed: Recording, closed: bool, caplog: pytest.LogCaptureFixture, life: Life
 ) -> None:
-    is_torn = {path: "moof" in box_types(path) for path in (life.root / "porch").glob("*.mp4")}
-    name = next(path.name for path, torn in is_torn.items() if torn is not closed and len(fragments_of(path)) > 4)
+    wanted = CLOSED_BY_FFMPEG if closed else FINISHED_BY_US
+    paths = [path for path in (life.root / "porch").glob("*.mp4") if box_types(path) == wanted]
+    name = next(path.name for path in paths if len(fragments_of(path)) > 4)
     kept = await read_sealed(archive, "porch", name)
     assert kept is not None
     path = unsealed(archive, kept.recording)
+    if not closed:
+        path.write_bytes(growing_form(path.read_bytes()))
     data = damaged(path, 3)
     taken = await take_in(archive, "porch", name, before=None, known=None)
     assert taken is not None

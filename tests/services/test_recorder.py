@@ -27,7 +27,17 @@ from tests.manual_clock import ManualClock
 from tests.rig.ffmpeg_tools import decode, make_clip, probe
 from tests.rig.rtsp import RtspCamera, refusing_camera
 from tests.services.conftest import Life
-from tests.services.studio import PATTERN, RECORDING_S, Studio, box_types, ffmpegs, fragments_of, lines_of
+from tests.services.studio import (
+    CLOSED_BY_FFMPEG,
+    FINISHED_BY_US,
+    PATTERN,
+    RECORDING_S,
+    Studio,
+    box_types,
+    ffmpegs,
+    fragments_of,
+    lines_of,
+)
 
 CAMERAS = ("porch", "loop")
 
@@ -106,9 +116,7 @@ async def test_a_killed_ffmpeg_costs_its_last_fragment_and_a_discontinuity(life:
     killed, following = next((a, b) for a, b in pairwise(rows) if a.run != b.run)
     assert killed.end_reason is EndReason.CRASHED
     assert following.starts_run
-    types = box_types(life.root / "porch" / killed.name)
-    assert types[:5] == ["ftyp", "free", "free", "moov", "prft"]
-    assert types[-2:] == ["mdat", "uuid"]
+    assert box_types(life.root / "porch" / killed.name) == FINISHED_BY_US
     for number, segment in life.seen_at_kill.items():
         assert life.seen["porch"][number] == segment
     assert (await decode(life.root / "porch" / killed.name)).errors == []
@@ -120,7 +128,7 @@ async def test_stopping_closes_recordings_properly(life: Life) -> None:
         assert rows[-1].end_reason is EndReason.STOPPED
         for row in rows:
             if row.end_reason is not EndReason.CRASHED:
-                assert box_types(life.root / camera / row.name) == ["ftyp", "free", "mdat", "moov", "uuid"]
+                assert box_types(life.root / camera / row.name) == CLOSED_BY_FFMPEG
     path = life.root / "loop" / (await rows_of(life.root, "loop"))[-1].name
     assert (await probe(path)).duration_s is not None
     assert (await decode(path)).errors == []
