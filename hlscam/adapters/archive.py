@@ -35,6 +35,7 @@ T = TypeVar("T")
 _LARGEST_INIT_BYTES = 256 * 1024
 _USERTYPE_END_BYTES = 32
 
+_SCANNED_BYTES = 1 << 20
 _THREADS = 4
 
 
@@ -128,6 +129,25 @@ class RecordingFile:
         ends = [each.end for each in events if isinstance(each, Fragment | FinalMovie)]
         self.whole_bytes = max([self.whole_bytes, *ends])
         return Written(events, status.st_size, status.st_mtime_ns // 1000, self.reader.refusal)
+
+    def ends_in_zeros(self) -> bool:
+        """Whether the zeros at the end are all that is wrong with a file that nobody writes any more.
+
+        A power cut leaves them where bytes were promised and never written. They are no footage, and a torn tail.
+        """
+        end = os.fstat(self._fd).st_size
+        while end > self.whole_bytes:
+            begin = max(self.whole_bytes, end - _SCANNED_BYTES)
+            kept = os.pread(self._fd, end - begin, begin).rstrip(b"\0")
+            end = begin + len(kept)
+            if kept:
+                break
+        try:
+            for _ in read_on(self._fd, RecordingReader(), end):
+                pass
+        except MediaError:
+            return False
+        return True
 
     def read_sealed(self) -> tuple[InitSection, RecordingBox] | None:
         """The init section and the recording's own box, found without a look at the fragments; None without a box.

@@ -58,7 +58,7 @@ def scan_file(file: RecordingFile) -> Scan:
         whole_bytes=file.whole_bytes,
         size_bytes=written.size_bytes,
         last_write_wall_us=written.last_write_wall_us,
-        damage=written.damage,
+        damage=None if written.damage and file.ends_in_zeros() else written.damage,
     )
 
 

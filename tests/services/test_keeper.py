@@ -113,6 +113,22 @@ async def test_a_damaged_box_is_written_again(archive: Archive, sealed: Recordin
     assert await read_sealed(archive, "porch", sealed.name) == kept
 
 
+@pytest.mark.parametrize("zeros", [1, 16, 5000, 2_000_000])
+async def test_zeros_after_a_power_cut_are_a_torn_tail(archive: Archive, sealed: Recording, zeros: int) -> None:
+    """The file is as long as it was to be, and its last bytes were never written."""
+    path = archive.path("porch", sealed.name)
+    growing = growing_form(path.read_bytes())
+    *_, before, last = fragments_of(path)
+    for written in (before.end, before.end + 5, before.end + 33, before.end + 120, last.end):
+        path.write_bytes(growing[:written] + bytes(zeros))
+        kept = await take_in(archive, "porch", sealed.name, before=None, row=sealed)
+        assert kept is not None
+        whole_end = last.end if written == last.end else before.end
+        assert growing_form(path.read_bytes()) == growing[:whole_end]
+        assert box_types(path) == FINISHED_BY_US
+        assert await read_sealed(archive, "porch", sealed.name) == kept
+
+
 def damaged(path: Path, fragment_index: int) -> bytes:
     """Flip a byte of the size of one fragment's moof; the file's bytes then."""
     fragment = fragments_of(path)[fragment_index]
