@@ -171,6 +171,10 @@ class Vlc:
         """Whole seconds of the stream's time that VLC shows; 0 when it plays nothing."""
         return int(await self.ask("get_time") or 0)
 
+    async def length_s(self) -> int:
+        """Whole seconds that VLC believes the stream to last; 0 when it does not know."""
+        return int(await self.ask("get_length") or 0)
+
     async def stats(self) -> VlcStats:
         """VLC's counts. Raises AssertionError when it plays nothing (any more)."""
         counts = await self._counts()
