@@ -1,5 +1,9 @@
 """The composition root: load, recover, record, serve, stop in order. It reads as a script.
 
+Two roles over one archive: the *recorder* supervises ffmpeg, follows recordings and keeps the books; a *server* reads.
+`hlscam run` is both in one process, `hlscam record` and `hlscam serve` are one each, so that a server can restart, or
+run several times, while recording goes on.
+
 Started in this order, stopped in the reverse: the archive and the catalog; the watch; the books of every camera put
 in order; the listening socket, so that a port in use is told before anything is recorded; the recorders. A first
 SIGINT or SIGTERM stops in order (recordings are closed properly, which takes a moment); a second one ends at once,
@@ -15,6 +19,8 @@ import os
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
@@ -22,17 +28,20 @@ from aiohttp import web
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import archive_lock
 from hlscam.adapters.catalog.store import Catalog
-from hlscam.adapters.ffmpeg.features import Ffmpeg, find_ffmpeg
+from hlscam.adapters.ffmpeg.features import find_ffmpeg
 from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
-from hlscam.domain.camera_state import CameraStatus
+from hlscam.domain.camera_notes import CameraNotes
+from hlscam.domain.camera_state import CameraState
 from hlscam.domain.config import Config
 from hlscam.errors import ArchiveError, ConfigError
 from hlscam.server.application import make_application
 from hlscam.server.page_files import PageFiles
 from hlscam.server.services import Services
+from hlscam.services.catalog_care import CatalogCare
 from hlscam.services.indexer import Indexer
-from hlscam.services.live import LiveStreams
+from hlscam.services.live import FEWEST_SEGMENTS, LiveStreams
+from hlscam.services.mirror import ArchiveMirror
 from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
 
 log = logging.getLogger(__name__)
@@ -42,16 +51,28 @@ _ONE_SIGNAL_S = 0.5
 """Signals that follow each other faster than a person presses a key are one."""
 
 
-class Server:
-    """A running hlscam: where it listens, and the parts that tests and the command line look at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What runs, as the command line looks at it. `url` is where it listens; a recorder alone listens nowhere."""
 
-    def __init__(self, url: str, services: Services, recorder: Recorder) -> None:
-        self.url = url
-        self.services = services
-        self.recorder = recorder
+    config: Config
+    live: LiveStreams
+    notes: Callable[[str], CameraNotes | None]
+    url: str | None = None
 
 
-async def serve_until_stopped(config: Config, *, announce: Callable[[Server], None]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server(Running):
+    """Recorder and server in one."""
+
+    url: str
+    services: Services
+    recorder: Recorder
+
+
+async def run_until_stopped(
+    running: contextlib.AbstractAsyncContextManager[Running], *, announce: Callable[[Running], None]
+) -> None:
     """Run until SIGINT or SIGTERM; `announce` is called when every camera that can be watched can be."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,8 +91,8 @@ async def serve_until_stopped(config: Config, *, announce: Callable[[Server], No
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
-    async with running_server(config) as server:
-        announcing = asyncio.create_task(_announce_when_watchable(server, announce))
+    async with running as what:
+        announcing = asyncio.create_task(_announce_when_watchable(what, announce))
         await stopping.wait()
         announcing.cancel()
         await asyncio.gather(announcing, return_exceptions=True)
@@ -80,44 +101,90 @@ async def serve_until_stopped(config: Config, *, announce: Callable[[Server], No
 
 @contextlib.asynccontextmanager
 async def running_server(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """Everything, started; stopped in order at the end. Raises HlscamError when it cannot start."""
+    """`hlscam run`: recorder and server in one. Raises HlscamError when it cannot start."""
     clock = clock or SystemClock()
-    async with contextlib.AsyncExitStack() as stack:
-        ffmpeg = await find_ffmpeg(config.ffmpeg.path)
-        indexer = await _open_books(stack, config, clock)
-        await _recover_all(indexer, config)
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hlscam-")))
-        recorder = _make_recorder(config, ffmpeg, scratch, indexer, clock)
-        services = _make_services(config, indexer, recorder, clock)
+    async with AsyncExitStack() as stack:
+        indexer, recorder = await _prepare_recorder(stack, config, clock)
+        ready = lambda: "" if recorder.started else "the cameras are being started"  # noqa: E731
+        notes = _noted(indexer)
+        services = _services(config, indexer.archive, indexer.catalog, indexer.live, clock, notes, ready)
         stack.push_async_callback(services.cache.close)
         url = await stack.enter_async_context(_listening(config, services))
-        recorder.start()
-        stack.push_async_callback(recorder.stop)
-        yield Server(url, services, recorder)
+        _start(stack, recorder)
+        yield Server(config=config, live=indexer.live, notes=notes, url=url, services=services, recorder=recorder)
 
 
-async def _open_books(stack: contextlib.AsyncExitStack, config: Config, clock: Clock) -> Indexer:
-    """The archive, locked for us; the catalog; the watch; and the indexer, which keeps them in step."""
-    root = config.archive.path
-    await asyncio.to_thread(_make_folder, root)
-    await stack.enter_async_context(archive_lock(root))
-    archive = Archive(root)
-    stack.push_async_callback(asyncio.to_thread, archive.close)
+@contextlib.asynccontextmanager
+async def running_recorder(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """`hlscam record`: the recorder alone. Raises HlscamError when it cannot start."""
+    async with AsyncExitStack() as stack:
+        indexer, recorder = await _prepare_recorder(stack, config, clock or SystemClock())
+        _start(stack, recorder)
+        yield Running(config=config, live=indexer.live, notes=_noted(indexer))
+
+
+@contextlib.asynccontextmanager
+async def running_reader(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Running]:
+    """`hlscam serve`: a server beside a recorder. Raises HlscamError when it cannot start."""
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        archive, watch = await _open_archive(stack, config)
+        catalog = await Catalog.open(config.catalog_url, read_only=True)
+        stack.push_async_callback(catalog.close)
+        live = LiveStreams(config.hls.live_window_s)
+        mirror = ArchiveMirror(archive, catalog, watch, live, clock, _live_segments(config))
+        mirror.start(sorted({*config.cameras, *await archive.cameras()}))
+        stack.push_async_callback(mirror.stop)
+        services = _services(config, archive, catalog, live, clock, mirror.notes, lambda: "")
+        stack.push_async_callback(services.cache.close)
+        url = await stack.enter_async_context(_listening(config, services))
+        yield Running(config=config, live=live, notes=mirror.notes, url=url)
+
+
+async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock) -> tuple[Indexer, Recorder]:
+    """The archive, locked for us, and its books in order; the recorders, not started yet."""
+    ffmpeg = await find_ffmpeg(config.ffmpeg.path)
+    await asyncio.to_thread(_make_folder, config.archive.path)
+    await stack.enter_async_context(archive_lock(config.archive.path))
+    archive, watch = await _open_archive(stack, config)
     catalog = await Catalog.open(config.catalog_url)
     stack.push_async_callback(catalog.close)
-    watch = ArchiveWatch(root, config.archive.observer)
-    await asyncio.to_thread(watch.start)
-    stack.push_async_callback(asyncio.to_thread, watch.close)
-    return Indexer(
+    care = CatalogCare(archive, catalog, clock)
+    care.start()
+    stack.push_async_callback(care.stop)
+    indexer = Indexer(
         archive=archive,
         catalog=catalog,
+        care=care,
         watch=watch,
         live=LiveStreams(config.hls.live_window_s),
         clock=clock,
         segment_duration_s=config.hls.segment_duration_s,
-        live_window_s=config.hls.live_window_s,
+        live_segments=_live_segments(config),
         rescan_interval_s=config.archive.rescan_interval_s,
+        fsync_interval_s=config.archive.fsync_interval_s,
     )
+    await _recover_all(indexer, config)
+    settings = RecorderSettings(
+        ffmpeg=ffmpeg,
+        recording_s=config.archive.recording_minutes * 60,
+        part_duration_s=config.hls.part_duration_s,
+        stall_timeout_s=config.recorder.stall_timeout_s,
+        scratch=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hlscam-"))),
+    )
+    cameras = {each: CameraRecorder(each, camera, settings, indexer, clock) for each, camera in config.cameras.items()}
+    return indexer, Recorder(cameras)
+
+
+async def _open_archive(stack: AsyncExitStack, config: Config) -> tuple[Archive, ArchiveWatch]:
+    if not await asyncio.to_thread(config.archive.path.is_dir):
+        raise ArchiveError(f"there is no archive folder {config.archive.path}", hint="start `hlscam record` first")
+    archive = Archive(config.archive.path)
+    stack.push_async_callback(asyncio.to_thread, archive.close)
+    watch = ArchiveWatch(config.archive.path, config.archive.observer)
+    await asyncio.to_thread(watch.start)
+    stack.push_async_callback(asyncio.to_thread, watch.close)
+    return archive, watch
 
 
 async def _recover_all(indexer: Indexer, config: Config) -> None:
@@ -129,28 +196,30 @@ async def _recover_all(indexer: Indexer, config: Config) -> None:
             log.error("camera %s: %s", camera, error.message)
 
 
-def _make_recorder(config: Config, ffmpeg: Ffmpeg, scratch: Path, indexer: Indexer, clock: Clock) -> Recorder:
-    settings = RecorderSettings(
-        ffmpeg=ffmpeg,
-        recording_s=config.archive.recording_minutes * 60,
-        part_duration_s=config.hls.part_duration_s,
-        scratch=scratch,
-    )
-    return Recorder(
-        {each: CameraRecorder(each, camera, settings, indexer, clock) for each, camera in config.cameras.items()}
-    )
+def _start(stack: AsyncExitStack, recorder: Recorder) -> None:
+    recorder.start()
+    stack.push_async_callback(recorder.stop)
 
 
-def _make_services(config: Config, indexer: Indexer, recorder: Recorder, clock: Clock) -> Services:
-    return Services.over(
-        config,
-        indexer.archive,
-        indexer.catalog,
-        indexer.live,
-        clock=clock,
-        status=_status_of(recorder),
-        ready=lambda: "" if recorder.started else "the cameras are being started",
-    )
+def _noted(indexer: Indexer) -> Callable[[str], CameraNotes | None]:
+    return lambda camera: indexer.notebook(camera).notes
+
+
+def _live_segments(config: Config) -> int:
+    """How many segments of the past the live window may need."""
+    return FEWEST_SEGMENTS + int(config.hls.live_window_s / config.hls.segment_duration_s)
+
+
+def _services(
+    config: Config,
+    archive: Archive,
+    catalog: Catalog,
+    live: LiveStreams,
+    clock: Clock,
+    notes: Callable[[str], CameraNotes | None],
+    ready: Callable[[], str],
+) -> Services:
+    return Services.over(config, archive, catalog, live, clock=clock, notes=notes, ready=ready)
 
 
 @contextlib.asynccontextmanager
@@ -176,30 +245,23 @@ async def _listening(config: Config, services: Services) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-def _status_of(recorder: Recorder) -> Callable[[str], CameraStatus | None]:
-    def status(camera: str) -> CameraStatus | None:
-        known = recorder.cameras.get(camera)
-        return known.status if known else None
-
-    return status
-
-
-async def _announce_when_watchable(server: Server, announce: Callable[[Server], None]) -> None:
+async def _announce_when_watchable(running: Running, announce: Callable[[Running], None]) -> None:
     """Wait for the first segment of every enabled camera, but not for those that fail."""
-    config = server.services.config
-    waits = [_watchable(server, each) for each, camera in config.cameras.items() if camera.enabled]
-    await asyncio.gather(*waits)
-    announce(server)
+    await asyncio.gather(
+        *(_watchable(running, each) for each, camera in running.config.cameras.items() if camera.enabled)
+    )
+    announce(running)
 
 
-async def _watchable(server: Server, camera: str) -> None:
-    stream = server.services.live.stream(camera)
+async def _watchable(running: Running, camera: str) -> None:
+    stream = running.live.stream(camera)
     before = stream.newest
     seen = before.end_media_sequence if before else -1
     while True:
         newest = stream.newest
-        status = server.recorder.cameras[camera].status
-        if (newest is not None and newest.end_media_sequence > seen) or status.last_error:
+        notes = running.notes(camera)
+        is_idle = notes is not None and (notes.status.last_error or notes.status.state is CameraState.STOPPED)
+        if (newest is not None and newest.end_media_sequence > seen) or is_idle:
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stream.wait_changed(), 0.5)

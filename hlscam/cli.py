@@ -1,4 +1,7 @@
-"""The command line: `hlscam run | check | reindex`. Exit codes: 0 well, 1 something is wrong, 2 bad usage."""
+"""The command line: `hlscam run | record | serve | check | reindex`.
+
+Exit codes: 0 well, 1 something is wrong, 2 bad usage.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ import uvloop
 
 from hlscam import __version__
 from hlscam.adapters.config_file import load_config
-from hlscam.app import Server, serve_until_stopped
+from hlscam.app import Running, run_until_stopped, running_reader, running_recorder, running_server
 from hlscam.demo import prepare_demo
 from hlscam.domain.config import Config
 from hlscam.errors import ConfigError, HlscamError
@@ -27,6 +31,7 @@ _EPILOG = """\
 examples:
   hlscam run --demo                 a test pattern and a looped clip, nothing to configure
   hlscam run -c hlscam.yaml         record and serve your cameras
+  hlscam record & hlscam serve      the same as two processes: either may restart without the other
   hlscam run --check-config         say what is wrong with hlscam.yaml, and do nothing
   hlscam check                      verify the archive: files, catalog, numbers, times
   hlscam reindex                    make the catalog anew from the recordings alone
@@ -62,8 +67,25 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--demo", action="store_true", help="run two cameras of our own; needs no configuration")
     run.add_argument("--demo-folder", type=Path, default=Path("demo"), help="where the demo keeps its clip and archive")
     run.add_argument("--check-config", action="store_true", help="read the configuration, say what is wrong, and end")
-    run.add_argument("--port", type=int, help="listen on this port instead of server.port (0: any free one)")
+    _add_port(run)
     run.set_defaults(command=_run)
+    record = commands.add_parser(
+        "record",
+        help="record only",
+        description="Record every camera, and serve nothing: `hlscam serve` does, in processes of its own. Recording"
+        " goes on while these restart.",
+    )
+    _add_config(record)
+    record.set_defaults(command=_record)
+    serve = commands.add_parser(
+        "serve",
+        help="serve what `hlscam record` records",
+        description="Serve the page, playlists and footage of an archive that another process records. It only reads,"
+        " so it may restart at any time, or run several times on different ports.",
+    )
+    _add_config(serve)
+    _add_port(serve)
+    serve.set_defaults(command=_serve)
     check = commands.add_parser(
         "check",
         help="verify the archive",
@@ -89,6 +111,10 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_port(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, help="listen on this port instead of server.port (0: any free one)")
+
+
 def _run(options: argparse.Namespace) -> int:
     demo = options.demo_folder.absolute()
     config = uvloop.run(prepare_demo(demo, tell=_tell)) if options.demo else _load(options)
@@ -96,10 +122,20 @@ def _run(options: argparse.Namespace) -> int:
         count = len(config.cameras)
         print(f"{'the demo' if options.demo else options.config}: good, {count} camera{'' if count == 1 else 's'}")
         return 0
-    if options.port is not None:
-        config = _with_port(config, options.port)
+    return _until_stopped(_with_port(config, options.port), running_server)
+
+
+def _record(options: argparse.Namespace) -> int:
+    return _until_stopped(_load(options), running_recorder)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    return _until_stopped(_with_port(_load(options), options.port), running_reader)
+
+
+def _until_stopped(config: Config, role: Callable[[Config], AbstractAsyncContextManager[Running]]) -> int:
     set_up_logging(config.log.level, as_json=config.log.format == "json", secrets=config.secrets)
-    uvloop.run(serve_until_stopped(config, announce=_announce))
+    uvloop.run(run_until_stopped(role(config), announce=_announce))
     return 0
 
 
@@ -127,7 +163,9 @@ def _load(options: argparse.Namespace) -> Config:
     return load_config(options.config, os.environ)
 
 
-def _with_port(config: Config, port: int) -> Config:
+def _with_port(config: Config, port: int | None) -> Config:
+    if port is None:
+        return config
     if not 0 <= port <= 65535:
         raise ConfigError(f"--port is 0 to 65535, not {port}")
     return config.model_copy(update={"server": config.server.model_copy(update={"port": port})})
@@ -137,11 +175,17 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _announce(server: Server) -> None:
+def _announce(running: Running) -> None:
     """Tell where to look, once there is something to see."""
-    print(f"\n  hlscam is ready: open {server.url}\n", flush=True)
-    for camera_id in server.services.config.cameras:
-        print(f"  VLC: {server.url}hls/{camera_id}/index.m3u8", flush=True)
+    if running.url is None:
+        count = len(running.config.cameras)
+        where = running.config.archive.path
+        print(f"\n  hlscam is ready: it records {count} camera{'' if count == 1 else 's'} into {where}", flush=True)
+        print("  `hlscam serve` shows them. Ctrl-C stops it; recordings are kept.\n", flush=True)
+        return
+    print(f"\n  hlscam is ready: open {running.url}\n", flush=True)
+    for camera_id in running.config.cameras:
+        print(f"  VLC: {running.url}hls/{camera_id}/index.m3u8", flush=True)
     print("\n  Ctrl-C stops it; recordings are kept.\n", flush=True)
 
 

@@ -124,7 +124,7 @@ async def test_a_life(tmp_path: Path) -> None:
     assert sorted(after) == list(range(min(before), max(after) + 1))
     assert [each.discontinuity for each in playlist.segments].count(True) == 1
     rows = await rows_of(tmp_path)
-    assert [row.end_reason for row in rows] == [EndReason.CRASHED, EndReason.STOPPED]
+    assert [row.end_reason for row in rows] == [EndReason.SERVER_CRASHED, EndReason.STOPPED]
     assert rows[1].first_media_sequence == rows[0].end_media_sequence
     types = [box_types(tmp_path / "archive" / "porch" / row.name) for row in rows]
     assert types == [FINISHED_BY_US, CLOSED_BY_FFMPEG]
@@ -203,9 +203,9 @@ async def test_one_unreadable_camera_does_not_keep_the_server_from_starting(tmp_
         stream = server.services.live.stream("yard")
         while stream.newest is None:
             await stream.wait_changed()
-        porch = server.services.status("porch")
+        porch = server.notes("porch")
         assert porch is not None
-        assert "cannot be written: File exists" in porch.last_error
+        assert "cannot be written: File exists" in porch.status.last_error
 
 
 async def test_starting_and_stopping_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ inotify tells *that* a file grew; what it holds now is always read from the file
 "look again", any number of them melt into one, and a lost one (inotify's queue overflows) costs a delay
 until the next rescan and nothing else.
 
+Each camera's folder is watched by itself, once it is there: what else happens in the archive (the catalog is written
+all the time) wakes nobody.
+
 Where inotify cannot see (network mounts) watchdog's polling observer looks instead, only at the newest names of each
 folder: older recordings are closed and never change.
 """
@@ -25,8 +28,10 @@ from watchdog.events import (
     FileSystemEventHandler,
 )
 from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
+from watchdog.observers.api import BaseObserver, ObservedWatch
 from watchdog.observers.polling import PollingObserverVFS
+
+from hlscam.domain.camera_notes import NOTES_NAME
 
 POLL_INTERVAL_S = 0.25
 _NEWEST_NAMES = 4
@@ -43,14 +48,39 @@ class ArchiveWatch:
         self._noted: dict[str, set[str]] = {}
         self._woken: set[str] = set()
         self._lock = threading.Lock()
+        self._adding = threading.Lock()
+        self._watches: dict[str, ObservedWatch] = {}
+        self._watched: dict[str, tuple[int, int]] = {}
         self.polling = observer == "polling" or (observer == "auto" and not sees_changes(root))
         self._observer: BaseObserver = _polling_observer() if self.polling else Observer()
 
     def start(self) -> None:
-        """Begin to watch every folder below the root, also those made later. Blocks: call it off the loop."""
-        kinds: list[type[FileSystemEvent]] = [FileCreatedEvent, FileModifiedEvent, FileMovedEvent]
-        self._observer.schedule(_Handler(self), str(self._root), recursive=True, event_filter=kinds)
+        """Begin to watch. Blocks: call it off the loop."""
         self._observer.start()
+
+    def add(self, camera: str) -> bool:
+        """Watch a camera's folder from now on, also when it is another one than before; False without a folder.
+
+        What happened in it before is not told. Blocks: call it off the loop.
+        """
+        folder = self._root / camera
+        try:
+            status = folder.stat()
+        except OSError:
+            return False
+        identity = status.st_dev, status.st_ino
+        with self._adding:
+            if self._watched.get(camera) == identity:
+                return True
+            if camera in self._watches:
+                self._observer.unschedule(self._watches[camera])
+            kinds: list[type[FileSystemEvent]] = [FileCreatedEvent, FileModifiedEvent, FileMovedEvent]
+            try:
+                self._watches[camera] = self._observer.schedule(_Handler(self), str(folder), event_filter=kinds)
+            except OSError:  # removed meanwhile, or the system's inotify watches are used up: rescans still look
+                return False
+            self._watched[camera] = identity
+            return True
 
     def close(self) -> None:
         """Stop watching. Blocks for a moment: call it off the loop."""
@@ -118,9 +148,8 @@ def _polling_observer() -> BaseObserver:
 
 
 def _newest_entries(folder: str | None) -> Iterator[os.DirEntry[str]]:
-    """Folders, and the newest files by name: recordings are named by time."""
+    """The notes, and the newest files by name: recordings are named by time."""
     with os.scandir(folder or ".") as entries:
-        found = sorted(entries, key=lambda each: each.name)
-    files = [each for each in found if each.is_file()]
-    yield from (each for each in found if each.is_dir())
+        files = sorted((each for each in entries if each.is_file()), key=lambda each: each.name)
+    yield from (each for each in files if each.name == NOTES_NAME)
     yield from files[-_NEWEST_NAMES:]

@@ -218,6 +218,10 @@ class ArchiveConfig(Section):
     rescan_interval_s: float = setting(
         60, "seconds between looks at the whole folder, for events that were lost", "0.1 to 3600", ge=0.1, le=3600
     )
+    fsync_interval_s: float = setting(
+        2, "seconds after which what is recorded has reached the disk: what a power cut can cost", "0.1 to 60",
+        ge=0.1, le=60,
+    )  # fmt: skip
 
     @field_validator("recording_minutes")
     @classmethod
@@ -311,6 +315,14 @@ class FfmpegConfig(Section):
     )
 
 
+class RecorderConfig(Section):
+    """When a camera is tried anew."""
+
+    stall_timeout_s: float = setting(
+        10, "seconds without a new fragment after which a camera is tried anew", "3 to 300", ge=3, le=300
+    )
+
+
 class LogConfig(Section):
     """What is logged on stderr."""
 
@@ -367,6 +379,7 @@ class Config(Section):
     catalog: CatalogConfig = section("the database")
     hls: HlsConfig = section("how streams are cut")
     ffmpeg: FfmpegConfig = section("the program that records")
+    recorder: RecorderConfig = section("when a camera is tried anew")
     log: LogConfig = section("what is logged")
     cameras: Mapping[CameraId, CameraConfig] = section("the cameras by id")
 

@@ -117,9 +117,10 @@ def _json(body: dict[str, Any], *, status: int = 200) -> web.Response:
 
 
 def _state(services: Services, camera_id: str) -> dict[str, Any]:
-    known = services.status(camera_id)
-    if known is None:
+    notes = services.notes(camera_id) if camera_id in services.config.cameras else None
+    if notes is None:
         return {"state": "disabled", "state_since": None, "last_error": None}
+    known = notes.status
     since = format_rfc3339(known.since_wall_us)
     return {"state": str(known.state), "state_since": since, "last_error": known.last_error or None}
 

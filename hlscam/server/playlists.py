@@ -223,6 +223,6 @@ def _bit_rates(sizes_bytes: Sequence[int], durations_ticks: Sequence[int], times
 
 
 def _no_footage_yet(services: Services, camera: str) -> NotReady:
-    status = services.status(camera)
-    error = status.last_error if status else ""
+    notes = services.notes(camera)
+    error = notes.status.last_error if notes else ""
     return NotReady(f"camera {camera!r} has no footage yet" + (f": {error}" if error else ""))

@@ -11,7 +11,7 @@ from aiohttp import web
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.clock import Clock
-from hlscam.domain.camera_state import CameraStatus
+from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.config import Config
 from hlscam.server.footage import Footage
 from hlscam.server.segment_cache import SegmentCache
@@ -20,7 +20,7 @@ from hlscam.services.live import LiveStreams
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The parts of a running server. `status` tells a camera's state, `ready` what is not up yet ("" for nothing)."""
+    """The parts of a running server. `notes` are a camera's, `ready` what is not up yet ("" for nothing)."""
 
     config: Config
     archive: Archive
@@ -29,7 +29,7 @@ class Services:
     footage: Footage
     cache: SegmentCache
     clock: Clock
-    status: Callable[[str], CameraStatus | None]
+    notes: Callable[[str], CameraNotes | None]
     ready: Callable[[], str]
 
     @classmethod
@@ -41,7 +41,7 @@ class Services:
         live: LiveStreams,
         *,
         clock: Clock,
-        status: Callable[[str], CameraStatus | None],
+        notes: Callable[[str], CameraNotes | None],
         ready: Callable[[], str],
     ) -> Self:
         """The services of an archive and its books: what serves from them is made here."""
@@ -53,7 +53,7 @@ class Services:
             footage=Footage(config, archive, catalog, live),
             cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
             clock=clock,
-            status=status,
+            notes=notes,
             ready=ready,
         )
 

@@ -25,7 +25,7 @@ from hlscam.domain.recording import Recording
 from hlscam.domain.run import run_of_name
 from hlscam.domain.timeline import Span, media_playlist, numbering_faults
 from hlscam.errors import ArchiveError, CatalogError
-from hlscam.services.keeper import Kept, Scan, read_sealed, scan, take_in
+from hlscam.services.keeper import Kept, Refused, Scan, read_sealed, scan, take_in
 from hlscam.services.progress import Progress
 
 
@@ -70,8 +70,8 @@ async def _read_archive(archive: Archive, config: Config, progress: Progress) ->
             taken = await take_in(
                 archive, camera, name, before=found[before].recording if before else None, known=known.get(name)
             )
-            if taken is None:
-                wrong.append(f"{camera}/{name}: is not a recording that can be taken in; it is left as it is")
+            if isinstance(taken, Refused):
+                wrong.append(f"{camera}/{name}: is left as it is: {taken.why}")
             else:
                 found[name] = taken
         kept += sorted(found.values(), key=lambda each: each.recording.first_media_sequence)

@@ -29,10 +29,19 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A closed recording and the init section its segments need."""
+    """A closed recording and the init section its segments need; `was_torn` if nobody had closed it before."""
 
     recording: Recording
     init: InitSection
+    was_torn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that is not taken in, and why. `unreadable`: nobody could play it, here or elsewhere."""
+
+    why: str
+    unreadable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +113,12 @@ async def seal(archive: Archive, recording: Recording, *, whole_bytes: int) -> R
 
 async def take_in(
     archive: Archive, camera: str, name: str, *, before: Recording | None, known: Recording | Anchor | None
-) -> Kept | None:
+) -> Kept | Refused:
     """Bring a recording that nobody follows into the books, sealing it if it never was.
 
     `before` is the recording before it in its run, if one is known; `known` is what the camera's notes or the catalog
-    said of it while it was open, if anything: its numbers and times stand, because players have seen them. Returns
-    None, with the reason in the log, for a file that is not a recording of ours; such a file is left as it is.
+    said of it while it was open, if anything: its numbers and times stand, because players have seen them. A file that
+    is not a recording of ours is refused, and left as it is.
 
     A damaged file counts up to the damage and is not touched: a box would have to stand where footage may still be.
     One that cannot be sealed now is kept as an open one. Raises OSError when the file cannot be read.
@@ -118,26 +127,25 @@ async def take_in(
     if sealed is not None:
         return sealed
     found = await scan(archive, camera, name)
-    if found.init is None or not any(each.sample_count for each in found.fragments):
-        why = found.damage.message if found.damage else "it holds no picture"
-        log.warning("%s/%s is left alone: %s", camera, name, why)
-        return None
+    if found.init is None:
+        return Refused(found.damage.message if found.damage else "it is not an MP4 file", unreadable=True)
     identity = RunIdentity.from_comment(found.init.comment)
     if identity is None or identity.camera != camera:
-        log.warning("%s/%s is left alone: hlscam did not write it for this camera", camera, name)
-        return None
+        return Refused("hlscam did not write it for this camera", unreadable=False)
+    if not any(each.sample_count for each in found.fragments):
+        return Refused(found.damage.message if found.damage else "it holds no picture", unreadable=True)
     recording = _reckon(identity, name, found, before, known)
     if found.damage is not None:
         log.error("%s/%s is damaged, and kept up to there: %s", camera, name, found.damage.message)
-        return Kept(replace(recording, size_bytes=found.whole_bytes), found.init)
+        return Kept(replace(recording, size_bytes=found.whole_bytes), found.init, was_torn=True)
     whole_bytes = found.whole_bytes if found.box is None else found.box.offset
     try:
         final = await seal(archive, recording, whole_bytes=whole_bytes)
     except OSError as error:
         log.error("%s/%s could not be sealed: %s; it is at the next start", camera, name, error.strerror)
-        return Kept(replace(recording, end_reason=None, size_bytes=whole_bytes), found.init)
+        return Kept(replace(recording, end_reason=None, size_bytes=whole_bytes), found.init, was_torn=True)
     log.info("%s/%s was never closed: kept %d segments", camera, name, len(recording.segments))
-    return Kept(final, found.init)
+    return Kept(final, found.init, was_torn=True)
 
 
 def _read_box(camera: str, name: str, box: RecordingBox, size_bytes: int) -> Recording | None:

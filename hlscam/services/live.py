@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import Span, last_spans
+from hlscam.isobmff.init_section import InitSection
 
 FEWEST_SEGMENTS = 5
 """A live window has at least so many segments, however long they are (RFC 8216bis 6.2.2 asks for three durations)."""
 
 
 class LiveStream:
-    """One camera's newest recordings, in order. `version` grows with every change."""
+    """One camera's newest recordings, in order, and the init sections they need. `version` grows with every change."""
 
     def __init__(self, camera: str, window_s: float) -> None:
         self.camera = camera
         self.version = 0
+        self.inits: dict[str, bytes] = {}
         self._window_s = window_s
         self._recordings: list[Recording] = []
         self._changed = asyncio.Event()
@@ -40,17 +43,25 @@ class LiveStream:
         self._recordings = list(recordings)
         self._tell()
 
-    def publish(self, recording: Recording) -> None:
+    def publish(self, recording: Recording, init: InitSection) -> None:
         """A recording is new, or has new segments, or is closed."""
-        if self._recordings and self._recordings[-1].name == recording.name:
-            self._recordings[-1] = recording
+        self.inits[init.hash] = init.data
+        index = next((at for at, each in enumerate(self._recordings) if each.name == recording.name), None)
+        if index is not None:
+            self._recordings[index] = recording
         else:
             self._recordings.append(recording)
-            spans = last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
-            oldest = spans[0].recording.name if spans else self._recordings[0].name
-            while len(self._recordings) > 2 and self._recordings[0].name != oldest:
-                self._recordings.pop(0)
+            self._drop_oldest()
         self._tell()
+
+    def _drop_oldest(self) -> None:
+        """Keep what the live window needs, and the recording before the newest."""
+        spans = last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
+        oldest = spans[0].recording.name if spans else self._recordings[0].name
+        while len(self._recordings) > 2 and self._recordings[0].name != oldest:
+            self._recordings.pop(0)
+        needed = {each.init_hash for each in self._recordings}
+        self.inits = {each: data for each, data in self.inits.items() if each in needed}
 
     def withdraw(self, name: str) -> None:
         """A recording is no longer there."""
@@ -69,6 +80,16 @@ class LiveStream:
         self.version += 1
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+
+async def load_from_catalog(stream: LiveStream, catalog: Catalog, segments: int) -> None:
+    """Begin with the newest recordings of the catalog that hold so many segments. Raises CatalogError."""
+    newest = await catalog.newest(stream.camera, segments)
+    for init_hash in {each.init_hash for each in newest}:
+        data = await catalog.init_section(init_hash)
+        if data is not None:
+            stream.inits[init_hash] = data
+    stream.load(newest)
 
 
 class LiveStreams:

@@ -1,21 +1,24 @@
 """The recorder: keeps one ffmpeg per camera going, for ever.
 
-`run` repeats `_run_once` with a jittered pause between; the pause ends at once when the recorder is stopped. Each
-attempt is a run of its own: its identity is fixed, ffmpeg is started, the indexer follows what it writes, and when
+`run` repeats attempts with a jittered pause between; the pause ends at once when the recorder is stopped. Each
+attempt is a run of its own: its identity is fixed, ffmpeg is started, a follower reads what it writes, and when
 ffmpeg ends the books of that run are closed before the next begins, so that counters only grow. An attempt that wrote
 nothing uses up no number.
 
 What a source sends is asked once (`probe`) and remembered; a run that ends without a picture forgets it, because
 the camera may have been set to another codec.
 
-A camera is judged by its fragments, never by whether its ffmpeg lives: when none comes for a while, ffmpeg is ended and
-the camera is tried anew. Sound that is announced and never comes holds back the pictures too; a run that stalled
-before its first fragment is therefore followed by one without sound.
+A camera is judged by its fragments, never by whether its ffmpeg lives (`run_watch.py`). Sound that is announced and
+never comes holds back the pictures too; a run that brought nothing is therefore followed by one without sound.
+
+What it does, since when, and why nothing is recorded stands in the camera's notes: the API tells it, a server in
+another process reads it, and the next start knows it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import random
 import secrets as system_random
@@ -38,17 +41,19 @@ from hlscam.domain.run import RunIdentity, recording_name_pattern
 from hlscam.domain.secrets import redact
 from hlscam.domain.source import TestSource
 from hlscam.errors import HlscamError, SourceError
-from hlscam.services.indexer import Indexer, RunFollower
+from hlscam.services.indexer import Indexer
+from hlscam.services.run_follower import RunFollower
+from hlscam.services.run_watch import NOTHING_CAME, RunWatch
 
 log = logging.getLogger(__name__)
 
 _LINES_KEPT = 40
-STALL_S = 15.0
-"""A camera that brings no fragment for this long, or up to twice as long, has stalled."""
+_HURRY_S = 1.0
+"""How long a worker that has stalled may take to close its recording when asked: it has nothing left to write."""
 
-_SECOND_LOOK_S = 1.0
-_STALLED = Diagnosis(EndReason.STALLED, "the camera sends nothing any more", "check or restart it")
-_NOTHING_CAME = Diagnosis(EndReason.STALLED, "the camera takes the connection and sends no picture", "check it")
+_LONGEST_PAUSE_S = {EndReason.AUTHENTICATION: 60.0, EndReason.SOURCE_REFUSED: 30.0}
+"""Cameras lock accounts after some wrong passwords; and what needs a person is not mended within seconds."""
+
 _STOPPED = Diagnosis(EndReason.STOPPED, "stopped")
 
 
@@ -59,6 +64,7 @@ class RecorderSettings:
     ffmpeg: Ffmpeg
     recording_s: float
     part_duration_s: float
+    stall_timeout_s: float
     scratch: Path
 
 
@@ -76,11 +82,11 @@ class CameraRecorder:
         self._backoff = Backoff(random.random)
         self._plan: StreamPlan | None = None
         self._stopping = asyncio.Event()
-        self._status = CameraStatus(CameraState.STARTING, clock.wall_us())
+        self._notebook = indexer.notebook(camera_id)
 
     @property
     def status(self) -> CameraStatus:
-        return self._status
+        return self._notebook.notes.status
 
     def stop(self) -> None:
         """Ask `run` to end: ffmpeg closes its recording and the books are closed. Idempotent."""
@@ -89,35 +95,39 @@ class CameraRecorder:
     async def run(self) -> None:
         """Record until stopped. Only a cancellation makes it raise."""
         if not self._config.enabled:
-            self._become(CameraState.DISABLED)
+            await self._become(CameraState.DISABLED, gap_reason=EndReason.DISABLED)
             return
+        await self._become(CameraState.STARTING, gap_reason=self._notebook.notes.gap_reason)
         while not self._stopping.is_set():
-            self._become(CameraState.STARTING, self._status.last_error)
-            await self._attempt()
+            why = await self._attempt()
             if not self._stopping.is_set():
-                await self._pause(self._backoff.next_s())
-        self._become(CameraState.STOPPED)
+                await self._fail(why)
+                await self._pause(self._backoff.next_s(_LONGEST_PAUSE_S.get(why.reason)))
+        await self._become(CameraState.STOPPED, gap_reason=self._notebook.notes.gap_reason or EndReason.STOPPED)
 
-    async def _attempt(self) -> None:
-        """One run, its error told."""
+    async def _attempt(self) -> Diagnosis:
+        """One run; why it ended."""
         try:
             await self._indexer.archive.prepare(self.camera)
-            why = await self._run_once()
+            return await self._run_once()
         except SourceError as error:
-            why = Diagnosis(EndReason(error.reason), error.message, error.hint)
+            return Diagnosis(EndReason(error.reason), error.message, error.hint)
         except HlscamError as error:
-            why = Diagnosis(EndReason.CRASHED, error.message, error.hint)
+            return Diagnosis(EndReason.CRASHED, error.message, error.hint)
         except OSError as error:
-            why = Diagnosis(EndReason.CRASHED, f"{error.filename or 'ffmpeg'}: {error.strerror}")
+            reason = EndReason.DISK_FULL if error.errno == errno.ENOSPC else EndReason.CRASHED
+            return Diagnosis(reason, f"{error.filename or 'ffmpeg'}: {error.strerror}")
         except Exception as error:  # a bug: told, and no reason never to record again
             log.exception("camera %s: the recorder failed", self.camera)
-            why = Diagnosis(EndReason.CRASHED, f"hlscam failed: {type(error).__name__}", "its log says where")
-        if self._stopping.is_set():
-            return
+            return Diagnosis(EndReason.CRASHED, f"hlscam failed: {type(error).__name__}", "its log says where")
+
+    async def _fail(self, why: Diagnosis) -> None:
+        """An attempt has ended: tell why, once. Until one brings a picture the state stays what it became here."""
         said = f"{why.message} ({why.hint})" if why.hint else why.message
-        if said != self._status.last_error:
+        if said != self.status.last_error:
             log.warning("camera %s: %s", self.camera, said)
-        self._become(CameraState.WAITING, said)
+        state = CameraState.STALLED if why.reason is EndReason.STALLED else CameraState.WAITING
+        await self._become(state, said, gap_reason=why.reason)
 
     async def _run_once(self) -> Diagnosis:
         """Record until ffmpeg ends or we are stopped; why it ended."""
@@ -134,7 +144,7 @@ class CameraRecorder:
             why = await self._record(await self._command(identity, plan), follower, lines)
         finally:
             await asyncio.shield(follower.finish(why.reason))
-            if why is _NOTHING_CAME and plan.audio:
+            if why is NOTHING_CAME and plan.audio:
                 self._plan = replace(plan, audio=None)
             elif follower.fragments_seen == 0:
                 self._plan = None
@@ -159,38 +169,32 @@ class CameraRecorder:
         """Run ffmpeg until it ends, stalls or is to stop; why it ended."""
         process = await FfmpegProcess.start(argv, on_line=lambda line: self._heard(line, lines))
         log.info("camera %s: ffmpeg %d records run %s", self.camera, process.pid, follower.run)
+        watch = RunWatch(follower, self._clock, self._settings.stall_timeout_s)
         watching = asyncio.create_task(self._watch_progress(follower))
         ended = asyncio.create_task(process.wait())
-        stalled = asyncio.create_task(self._wait_stalled(follower))
-        ends = {ended, stalled, asyncio.create_task(self._stopping.wait()), asyncio.create_task(follower.wait_ended())}
+        verdict = asyncio.create_task(watch.wait_verdict())
+        ends = {ended, verdict, asyncio.create_task(self._stopping.wait()), asyncio.create_task(follower.wait_ended())}
+        judged: Diagnosis | None = None
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            has_ended, has_stalled, fragments = ended.done(), stalled.done(), follower.fragments_seen
+            judged = verdict.result() if verdict.done() and not ended.done() else None
         finally:
-            for task in (watching, *(ends - {ended})):
+            watching.cancel()
+            if judged is not None:
+                await self._become(CameraState.STALLED, judged.message, gap_reason=judged.reason)
+            exit_code = await process.stop(quit_grace_s=_HURRY_S if judged else None)
+            for task in ends - {ended}:
                 task.cancel()
-            exit_code = await process.stop()
             await asyncio.gather(watching, *ends, return_exceptions=True)
-        if has_stalled and not has_ended:
-            return _STALLED if fragments else _NOTHING_CAME
+        if judged is not None:
+            return judged
         return _STOPPED if self._stopping.is_set() else diagnose(lines, exit_code)
 
     async def _watch_progress(self, follower: RunFollower) -> None:
         """The first fragment makes it `recording`, and a working camera starts its back-off anew."""
         await follower.wait_progress()
-        self._become(CameraState.RECORDING)
         self._backoff.reset()
-
-    async def _wait_stalled(self, follower: RunFollower) -> None:
-        """Until fragments have stopped to come."""
-        while True:
-            seen = follower.fragments_seen
-            await self._clock.sleep(STALL_S)
-            if follower.fragments_seen == seen:
-                follower.look()
-                await self._clock.sleep(_SECOND_LOOK_S)
-                if follower.fragments_seen == seen:
-                    return
+        await self._become(CameraState.RECORDING, gap_reason=None)
 
     async def _interruptible_probe(self) -> StreamPlan | None:
         """What the source sends, or None when we were stopped before it said so. Raises SourceError."""
@@ -240,9 +244,12 @@ class CameraRecorder:
     def _redacted(self, text: str) -> str:
         return redact(text, self._config.secrets)
 
-    def _become(self, state: CameraState, last_error: str = "") -> None:
-        if (state, last_error) != (self._status.state, self._status.last_error):
-            self._status = CameraStatus(state, self._clock.wall_us(), last_error)
+    async def _become(self, state: CameraState, last_error: str = "", *, gap_reason: EndReason | None) -> None:
+        known = self.status
+        since_wall_us = known.since_wall_us if state is known.state else self._clock.wall_us()
+        if state is not known.state:
+            log.info("camera %s: %s", self.camera, state)
+        await self._notebook.change(status=CameraStatus(state, since_wall_us, last_error), gap_reason=gap_reason)
 
 
 class Recorder:

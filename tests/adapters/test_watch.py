@@ -24,6 +24,7 @@ async def watch(
     watch = ArchiveWatch(tmp_path, request.param)
     assert watch.polling is (request.param == "polling")
     await asyncio.to_thread(watch.start)
+    assert await asyncio.to_thread(watch.add, "porch")
     yield watch
     await asyncio.to_thread(watch.close)
 
@@ -46,8 +47,10 @@ async def test_creation_growth_and_closing_wake(watch: ArchiveWatch, tmp_path: P
     await told(watch, "porch", NAMES[1])
 
 
-async def test_folders_made_later_are_watched_too(watch: ArchiveWatch, tmp_path: Path) -> None:
+async def test_folders_made_later_are_watched_once_they_are_added(watch: ArchiveWatch, tmp_path: Path) -> None:
+    assert not await asyncio.to_thread(watch.add, "yard")
     (tmp_path / "yard").mkdir()
+    assert await asyncio.to_thread(watch.add, "yard")
     path = tmp_path / "yard" / NAMES[0]
     path.touch()
     await told(watch, "yard", NAMES[0])
@@ -55,8 +58,18 @@ async def test_folders_made_later_are_watched_too(watch: ArchiveWatch, tmp_path:
     await told(watch, "yard", NAMES[0])
 
 
+async def test_a_folder_that_was_removed_and_made_again_is_watched_again(watch: ArchiveWatch, tmp_path: Path) -> None:
+    (tmp_path / "porch").rename(tmp_path / "away")
+    (tmp_path / "porch").mkdir()
+    assert await asyncio.to_thread(watch.add, "porch")
+    (tmp_path / "porch" / NAMES[0]).touch()
+    await told(watch, "porch", NAMES[0])
+    assert await asyncio.to_thread(watch.add, "porch")  # and adding twice is no harm
+
+
 async def test_cameras_do_not_wake_each_other(watch: ArchiveWatch, tmp_path: Path) -> None:
     (tmp_path / "yard").mkdir()
+    assert await asyncio.to_thread(watch.add, "yard")
     (tmp_path / "porch" / NAMES[0]).touch()
     await told(watch, "porch", NAMES[0])
     assert not watch.changed("yard").is_set()
@@ -77,6 +90,7 @@ async def test_polling_looks_at_the_newest_recordings_alone(tmp_path: Path, monk
         (tmp_path / "porch" / name).touch()
     watch = ArchiveWatch(tmp_path, "polling")
     await asyncio.to_thread(watch.start)
+    assert await asyncio.to_thread(watch.add, "porch")
     (tmp_path / "porch" / NAMES[0]).write_bytes(b"nobody writes to an old recording")
     (tmp_path / "porch" / NAMES[-1]).touch()
     names: set[str] = set()

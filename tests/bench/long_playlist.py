@@ -83,7 +83,7 @@ async def _serve_and_ask(folder: Path) -> dict[str, float]:
         catalog,
         live,
         clock=ManualClock(wall_us=NOON_US + DAYS * DAY_US),
-        status=lambda _: None,
+        notes=lambda _: None,
         ready=lambda: "",
     )
     runner = web.AppRunner(make_application(services, PageFiles()))

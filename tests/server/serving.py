@@ -22,6 +22,7 @@ from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.app import running_server
 from hlscam.clock import SystemClock
+from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState, CameraStatus
 from hlscam.domain.config import ArchiveConfig, CameraConfig, Config, HlsConfig, ServerConfig
 from hlscam.domain.recording import Recording
@@ -186,7 +187,7 @@ class Serve:
             catalog,
             live,
             clock=clock,
-            status=status or (lambda camera: CameraStatus(CameraState.STOPPED, clock.wall_us())),
+            notes=lambda camera: _notes(status, camera, clock),
             ready=lambda: not_ready,
         )
         self._stack.push_async_callback(services.cache.close)
@@ -211,3 +212,9 @@ def problem_of(answer: Answer) -> Any:
     """The document of a problem."""
     assert answer.headers["content-type"].startswith("application/problem+json"), answer
     return json.loads(answer.body)
+
+
+def _notes(status: Callable[[str], CameraStatus | None] | None, camera: str, clock: ManualClock) -> CameraNotes | None:
+    """A camera's notes that say no more than its status."""
+    known = status(camera) if status else CameraStatus(CameraState.STOPPED, clock.wall_us())
+    return CameraNotes(status=known) if known else None

@@ -33,6 +33,7 @@ from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.reader import read_events
+from hlscam.services.catalog_care import CatalogCare
 from hlscam.services.indexer import Indexer
 from hlscam.services.live import LiveStream, LiveStreams
 from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
@@ -154,19 +155,28 @@ class Studio:
         if self._watching:
             await asyncio.to_thread(self.watch.start)
             stack.push_async_callback(asyncio.to_thread, self.watch.close)
+        self.care = CatalogCare(self.archive, self.catalog, self.clock)
+        self.care.start()
+        stack.push_async_callback(self.care.stop)
         self.indexer = Indexer(
             archive=self.archive,
             catalog=self.catalog,
+            care=self.care,
             watch=self.watch,
             live=self.live,
             clock=self.clock,
             segment_duration_s=SEGMENT_S,
-            live_window_s=30,
+            live_segments=65,
             rescan_interval_s=self._rescan_interval_s,
+            fsync_interval_s=2,
         )
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = RecorderSettings(
-            ffmpeg=await find_ffmpeg(None), recording_s=self._recording_s, part_duration_s=PART_S, scratch=scratch
+            ffmpeg=await find_ffmpeg(None),
+            recording_s=self._recording_s,
+            part_duration_s=PART_S,
+            stall_timeout_s=10,
+            scratch=scratch,
         )
         viewing: list[asyncio.Task[None]] = []
         for id_, config in self._cameras.items():

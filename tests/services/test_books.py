@@ -106,7 +106,7 @@ async def test_reindex_names_what_it_cannot_take_in(archive_copy: Path) -> None:
     before = await dump(archive_copy)
     make_clip(archive_copy / "porch" / "20200101T000000Z-holiday.mp4", seconds=1, size="128x96")
     assert await reindex(archive_copy) == [
-        "porch/20200101T000000Z-holiday.mp4: is not a recording that can be taken in; it is left as it is"
+        "porch/20200101T000000Z-holiday.mp4: is left as it is: hlscam did not write it for this camera"
     ]
     assert await dump(archive_copy) == before
 

@@ -12,7 +12,7 @@ import pytest
 
 from hlscam.adapters.archive import Archive
 from hlscam.domain.recording import EndReason, Recording
-from hlscam.services.keeper import read_sealed, scan, seal, take_in
+from hlscam.services.keeper import Kept, Refused, read_sealed, scan, seal, take_in
 from tests.rig.ffmpeg_tools import decode, make_clip
 from tests.rig.hybrid import growing_form
 from tests.services.conftest import Life
@@ -54,18 +54,18 @@ async def test_taking_in_gives_the_facts_that_the_box_had(archive: Archive, seal
     whole = path.read_bytes()
     unsealed(archive, sealed)
     kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
-    assert kept is not None
+    assert isinstance(kept, Kept)
     assert replace(kept.recording, end_reason=sealed.end_reason, size_bytes=sealed.size_bytes) == sealed
     assert kept.recording.end_reason is EndReason.SERVER_CRASHED
     assert path.read_bytes()[: box_at(whole)] == whole[: box_at(whole)]
-    assert await read_sealed(archive, "porch", sealed.name) == kept
+    assert await read_sealed(archive, "porch", sealed.name) == replace(kept, was_torn=False)
 
 
 async def test_a_sealed_recording_is_told_by_its_box_and_not_touched(archive: Archive, sealed: Recording) -> None:
     path = archive.path("porch", sealed.name)
     whole = path.read_bytes()
     kept = await take_in(archive, "porch", sealed.name, before=None, known=None)
-    assert kept is not None
+    assert isinstance(kept, Kept)
     assert kept.recording == sealed
     assert path.read_bytes() == whole
 
@@ -79,7 +79,7 @@ async def test_torn_tails_are_cut_wherever_they_tear(archive: Archive, sealed: R
     for cut in (whole_end, whole_end + 1, whole_end + 8, last.offset + 60, last.end - 1):
         path.write_bytes(growing[:cut])
         kept = await take_in(archive, "porch", torn.name, before=None, known=None)
-        assert kept is not None
+        assert isinstance(kept, Kept)
         data = path.read_bytes()
         assert growing_form(data) == growing[:whole_end]
         assert box_types(path) == FINISHED_BY_US
@@ -96,7 +96,7 @@ async def test_a_box_that_was_cut_short_is_written_again(archive: Archive, seale
         path.write_bytes(whole[:-cut])
         assert await read_sealed(archive, "porch", sealed.name) is None
         kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
-        assert kept is not None
+        assert isinstance(kept, Kept)
         assert path.read_bytes()[: box_at(whole)] == whole[: box_at(whole)]
         assert kept.recording.segments == sealed.segments
 
@@ -107,10 +107,10 @@ async def test_a_damaged_box_is_written_again(archive: Archive, sealed: Recordin
     whole[-40] ^= 1
     path.write_bytes(whole)
     kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
-    assert kept is not None
+    assert isinstance(kept, Kept)
     assert kept.recording.segments == sealed.segments
     assert box_types(path) == CLOSED_BY_FFMPEG
-    assert await read_sealed(archive, "porch", sealed.name) == kept
+    assert await read_sealed(archive, "porch", sealed.name) == replace(kept, was_torn=False)
 
 
 @pytest.mark.parametrize("zeros", [1, 16, 5000, 2_000_000])
@@ -121,12 +121,12 @@ async def test_zeros_after_a_power_cut_are_a_torn_tail(archive: Archive, sealed:
     *_, before, last = fragments_of(path)
     for written in (before.end, before.end + 5, before.end + 33, before.end + 120, last.end):
         path.write_bytes(growing[:written] + bytes(zeros))
-        kept = await take_in(archive, "porch", sealed.name, before=None, row=sealed)
-        assert kept is not None
+        kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
+        assert isinstance(kept, Kept)
         whole_end = last.end if written == last.end else before.end
         assert growing_form(path.read_bytes()) == growing[:whole_end]
         assert box_types(path) == FINISHED_BY_US
-        assert await read_sealed(archive, "porch", sealed.name) == kept
+        assert await read_sealed(archive, "porch", sealed.name) == replace(kept, was_torn=False)
 
 
 def damaged(path: Path, fragment_index: int) -> bytes:
@@ -143,7 +143,7 @@ async def test_damage_in_a_sealed_recording_loses_nothing(archive: Archive, seal
     path = archive.path("porch", sealed.name)
     data = damaged(path, 3)
     kept = await take_in(archive, "porch", sealed.name, before=None, known=None)
-    assert kept is not None
+    assert isinstance(kept, Kept)
     assert kept.recording == sealed
     assert path.read_bytes() == data
 
@@ -156,13 +156,13 @@ async def test_damage_in_an_unsealed_recording_cuts_the_books_and_not_the_file(
     paths = [path for path in (life.root / "porch").glob("*.mp4") if box_types(path) == wanted]
     name = next(path.name for path in paths if len(fragments_of(path)) > 4)
     kept = await read_sealed(archive, "porch", name)
-    assert kept is not None
+    assert isinstance(kept, Kept)
     path = unsealed(archive, kept.recording)
     if not closed:
         path.write_bytes(growing_form(path.read_bytes()))
     data = damaged(path, 3)
     taken = await take_in(archive, "porch", name, before=None, known=None)
-    assert taken is not None
+    assert isinstance(taken, Kept)
     assert path.read_bytes() == data
     assert f"porch/{name} is damaged, and kept up to there: this is not a box" in caplog.text
     assert sum(taken.recording.segments.sizes_bytes) == fragments_of_prefix(path) - taken.recording.first_offset
@@ -204,27 +204,24 @@ STRANGERS = [_text, _empty, _zeros, _ordinary, _fragmented, _start_of_ours]
 
 
 @pytest.mark.parametrize("make", STRANGERS, ids=lambda make: make.__name__)
-async def test_what_is_not_ours_is_left_alone(
-    archive: Archive, make: Callable[[Path], None], caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_what_is_no_recording_is_refused_and_left_alone(archive: Archive, make: Callable[[Path], None]) -> None:
     name = "20200101T000000Z-stranger.mp4"
     path = archive.path("porch", name)
     make(path)
     data = path.read_bytes()
-    assert await take_in(archive, "porch", name, before=None, known=None) is None
+    refused = await take_in(archive, "porch", name, before=None, known=None)
+    assert isinstance(refused, Refused)
+    assert refused.why
     assert path.read_bytes() == data
-    assert f"porch/{name} is left alone: " in caplog.text
 
 
-async def test_another_cameras_recording_is_left_alone(
-    archive: Archive, sealed: Recording, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_another_cameras_recording_is_refused_as_readable(archive: Archive, sealed: Recording) -> None:
     moved = archive.path("loop", sealed.name)
     moved.write_bytes(unsealed(archive, sealed).read_bytes())
     data = moved.read_bytes()
-    assert await take_in(archive, "loop", sealed.name, before=None, known=None) is None
+    refused = await take_in(archive, "loop", sealed.name, before=None, known=None)
+    assert refused == Refused("hlscam did not write it for this camera", unreadable=False)
     assert moved.read_bytes() == data
-    assert "hlscam did not write it for this camera" in caplog.text
 
 
 @contextmanager
@@ -245,12 +242,12 @@ async def test_a_recording_that_cannot_be_sealed_stays_open_with_all_its_segment
     size_bytes = path.stat().st_size
     with no_space_beyond(size_bytes):
         kept = await take_in(archive, "porch", sealed.name, before=None, known=sealed)
-    assert kept is not None
+    assert isinstance(kept, Kept)
     assert kept.recording.is_open
     assert kept.recording.segments == sealed.segments
     assert "could not be sealed: File too large" in caplog.text
     again = await take_in(archive, "porch", sealed.name, before=None, known=kept.recording)
-    assert again is not None
+    assert isinstance(again, Kept)
     assert replace(again.recording, end_reason=sealed.end_reason) == replace(sealed, size_bytes=path.stat().st_size)
 
 

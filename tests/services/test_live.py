@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from hlscam.domain.recording import EndReason, MediaFacts, Recording
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from hlscam.services.live import FEWEST_SEGMENTS, LiveStream, LiveStreams
+from tests.domain.footage import init_section
 
 TIMESCALE = 1000
+INIT = init_section("0")
 FACTS = MediaFacts(video_codec="avc1.42c00b", width=128, height=96, frame_rate=10.0, bit_rate_bps=100_000)
 
 
@@ -55,7 +57,7 @@ def numbers(stream: LiveStream) -> list[int]:
 def test_the_window_is_the_newest_segments_however_they_were_published(counts: list[int], window_s: float) -> None:
     stream = LiveStream("porch", window_s)
     for each in row_of(counts):
-        stream.publish(each)
+        stream.publish(each, INIT)
     total = sum(counts)
     wanted = min(total, max(FEWEST_SEGMENTS, round(window_s / 2)))
     assert numbers(stream) == list(range(total - wanted, total))
@@ -66,17 +68,17 @@ def test_the_window_is_the_newest_segments_however_they_were_published(counts: l
 def test_what_left_the_window_is_let_go(counts: list[int]) -> None:
     stream = LiveStream("porch", 4)
     for each in row_of(counts):
-        stream.publish(each)
+        stream.publish(each, INIT)
     assert len(stream.recordings) <= FEWEST_SEGMENTS + 2
 
 
 def test_publishing_again_replaces() -> None:
     stream = LiveStream("porch", 30)
-    stream.publish(recording(0, 1))
+    stream.publish(recording(0, 1), INIT)
     longer = recording(0, 2)
-    stream.publish(longer)
+    stream.publish(longer, INIT)
     closed = replace(longer, end_reason=EndReason.STOPPED)
-    stream.publish(closed)
+    stream.publish(closed, INIT)
     assert list(stream.recordings) == [closed]
 
 
@@ -96,7 +98,7 @@ async def test_every_change_wakes_all_who_wait_once() -> None:
     waiting = [asyncio.create_task(stream.wait_changed()) for _ in range(3)]
     await asyncio.sleep(0)
     version = stream.version
-    stream.publish(recording(0, 1))
+    stream.publish(recording(0, 1), INIT)
     await asyncio.gather(*waiting)
     assert stream.version == version + 1
     late = asyncio.create_task(stream.wait_changed())
@@ -112,5 +114,24 @@ def test_streams_are_made_once_and_know_their_window() -> None:
     assert streams.stream("porch") is stream
     assert streams.stream("yard") is not stream
     for each in row_of([10, 10]):
-        stream.publish(each)
+        stream.publish(each, INIT)
     assert len(numbers(stream)) == FEWEST_SEGMENTS
+
+
+def test_a_recording_that_is_not_the_newest_can_still_be_closed() -> None:
+    stream = LiveStream("porch", 30)
+    first, second = row_of([3, 2])
+    stream.publish(first, INIT)
+    stream.publish(second, INIT)
+    stream.publish(replace(first, end_reason=EndReason.ROLLED), INIT)
+    assert [each.end_reason for each in stream.recordings] == [EndReason.ROLLED, None]
+
+
+def test_init_sections_are_at_hand_as_long_as_they_are_needed() -> None:
+    stream = LiveStream("porch", 4)
+    other = init_section("b")
+    stream.publish(row_of([9])[0], INIT)
+    assert stream.inits == {INIT.hash: INIT.data}
+    for index in (1, 2):
+        stream.publish(replace(recording(index, 9, 9 * index), init_hash=other.hash), other)
+    assert stream.inits == {other.hash: other.data}

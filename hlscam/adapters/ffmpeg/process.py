@@ -59,9 +59,12 @@ class FfmpegProcess:
         await asyncio.shield(self._drain)
         return code
 
-    async def stop(self) -> int:
-        """End it: ask, then insist, then kill. Idempotent; the exit code."""
-        ending = asyncio.ensure_future(self._end())
+    async def stop(self, *, quit_grace_s: float | None = None) -> int:
+        """End it: ask, then insist, then kill. Idempotent; the exit code.
+
+        `quit_grace_s` is how long it may take when asked, if not as usual.
+        """
+        ending = asyncio.ensure_future(self._end(QUIT_GRACE_S if quit_grace_s is None else quit_grace_s))
         try:
             return await asyncio.shield(ending)
         except asyncio.CancelledError:
@@ -74,9 +77,9 @@ class FfmpegProcess:
         self._kill()
         return await asyncio.shield(asyncio.ensure_future(self.wait()))
 
-    async def _end(self) -> int:
+    async def _end(self, quit_grace_s: float) -> int:
         self._ask_to_quit()
-        for grace_s, insist in ((QUIT_GRACE_S, self._terminate), (TERM_GRACE_S, self._kill)):
+        for grace_s, insist in ((quit_grace_s, self._terminate), (TERM_GRACE_S, self._kill)):
             try:
                 return await asyncio.wait_for(self.wait(), grace_s)
             except TimeoutError:

@@ -1,0 +1,168 @@
+"""The live edge in a process that does not record: `hlscam serve` beside `hlscam record`.
+
+The file system is the bus. The recorder notes in each camera's folder what it does and the anchor of the recording in
+progress; with the anchor and the file itself a reader knows every segment that the recorder knows, at the same moment.
+What has been closed comes from the catalog, which is only read here. Nothing is written, so any number of
+servers may run on one archive, and come and go while recording goes on.
+
+A camera's mirror looks again whenever something in its folder changes, and now and then in case an event was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+
+from hlscam.adapters.archive import Archive
+from hlscam.adapters.archive_lock import is_locked
+from hlscam.adapters.catalog.store import Catalog
+from hlscam.adapters.watch import ArchiveWatch
+from hlscam.clock import Clock
+from hlscam.domain.camera_notes import Anchor, CameraNotes
+from hlscam.domain.camera_state import CameraState, CameraStatus
+from hlscam.domain.recording_index import RecordingIndex, RunIndex
+from hlscam.domain.run import RunIdentity
+from hlscam.errors import CatalogError
+from hlscam.isobmff.init_section import InitSection
+from hlscam.services.live import LiveStream, LiveStreams, load_from_catalog
+from hlscam.services.notebook import Notebook
+from hlscam.services.open_recording import OpenRecording
+
+log = logging.getLogger(__name__)
+
+_LONGEST_REST_S = 5.0
+_ABSENT = CameraStatus(CameraState.STOPPED, 0, "nothing records here (start `hlscam record`)")
+
+
+class CameraMirror:
+    """One camera's live edge and notes, as far as they can be read."""
+
+    def __init__(
+        self, camera: str, archive: Archive, catalog: Catalog, watch: ArchiveWatch, stream: LiveStream, segments: int
+    ) -> None:
+        self.camera = camera
+        self._archive, self._catalog = archive, catalog
+        self._watch = watch
+        self._changed = watch.changed(camera)
+        self._stream = stream
+        self._segments = segments
+        self._notebook = Notebook(archive, camera)
+        self._followed: dict[str, OpenRecording] = {}
+        self._is_loaded = False
+
+    @property
+    def notes(self) -> CameraNotes:
+        return self._notebook.notes
+
+    async def run(self) -> None:
+        """Mirror until cancelled. What cannot be read now is tried again."""
+        failing = False
+        try:
+            while True:
+                self._changed.clear()
+                try:
+                    await self._look()
+                    failing = False
+                except (CatalogError, OSError) as error:
+                    if not failing:
+                        log.warning("camera %s: its live edge waits: %s", self.camera, error)
+                    failing = True
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), _LONGEST_REST_S)
+        finally:
+            for each in self._followed.values():
+                each.close()
+
+    async def _look(self) -> None:
+        await asyncio.to_thread(self._watch.add, self.camera)
+        if not self._is_loaded:
+            await load_from_catalog(self._stream, self._catalog, self._segments)
+            self._is_loaded = True
+        notes = await self._notebook.load() or self.notes
+        for name in [each for each in self._followed if notes.anchor(each) is None]:
+            await self._end(name)
+        for anchor in notes.open:
+            if anchor.name not in self._followed:
+                with contextlib.suppress(FileNotFoundError):
+                    await self._begin(anchor)
+        for name, each in self._followed.items():
+            if notes.anchor(name) is not None:
+                await self._read(each)
+
+    async def _begin(self, anchor: Anchor) -> None:
+        def open_index(init: InitSection) -> RecordingIndex | None:
+            identity = RunIdentity.from_comment(init.comment)
+            return RunIndex(identity).open_recording(anchor.name, init, anchor=anchor) if identity else None
+
+        self._followed[anchor.name] = await OpenRecording.open(self._archive, self.camera, anchor.name, open_index)
+
+    async def _read(self, followed: OpenRecording) -> None:
+        fragments = await followed.read(self._archive)
+        if followed.take(fragments, arrival_wall_us=None):
+            assert followed.index is not None
+            assert followed.index.facts is not None
+            self._stream.publish(followed.index.facts, followed.init)
+
+    async def _end(self, name: str) -> None:
+        """The recorder has closed it: its row says how it ended, as soon as the catalog has it."""
+        row = await self._catalog.recording(self.camera, name)
+        followed = self._followed[name]
+        if row is None:  # removed, or its row is still to come
+            await self._read(followed)
+            if await self._archive.run(self._archive.path(self.camera, name).exists):
+                return
+            self._stream.withdraw(name)
+        elif row.is_open:
+            await self._read(followed)
+            return
+        elif followed.index is not None:
+            self._stream.publish(row, followed.init)
+        followed.close()
+        del self._followed[name]
+
+
+class ArchiveMirror:
+    """All cameras' mirrors, each a task that is owned here; and whether anybody records at all."""
+
+    def __init__(
+        self, archive: Archive, catalog: Catalog, watch: ArchiveWatch, live: LiveStreams, clock: Clock, segments: int
+    ) -> None:
+        self._archive, self._catalog, self._watch, self._live = archive, catalog, watch, live
+        self._clock = clock
+        self._segments = segments
+        self._mirrors: dict[str, CameraMirror] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_recorded = False
+
+    def notes(self, camera: str) -> CameraNotes | None:
+        """What the recorder notes of a camera; when there is no recorder, that it is stopped."""
+        mirror = self._mirrors.get(camera)
+        if mirror is None:
+            return None
+        if self._is_recorded or mirror.notes.status.state in (CameraState.STOPPED, CameraState.DISABLED):
+            return mirror.notes
+        return replace(mirror.notes, status=replace(_ABSENT, since_wall_us=mirror.notes.status.since_wall_us))
+
+    def start(self, cameras: list[str]) -> None:
+        """Mirror these cameras from now on."""
+        for camera in cameras:
+            mirror = CameraMirror(
+                camera, self._archive, self._catalog, self._watch, self._live.stream(camera), self._segments
+            )
+            self._mirrors[camera] = mirror
+            self._tasks.append(asyncio.create_task(mirror.run(), name=f"mirror {camera}"))
+        self._tasks.append(asyncio.create_task(self._watch_recorder(), name="watch the recorder"))
+
+    async def stop(self) -> None:
+        """Let go of all files. Idempotent."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _watch_recorder(self) -> None:
+        while True:
+            self._is_recorded = await asyncio.to_thread(is_locked, self._archive.root)
+            await self._clock.sleep(_LONGEST_REST_S)
