@@ -38,7 +38,7 @@ from hlscam.errors import ArchiveError, ConfigError
 from hlscam.server.application import make_application
 from hlscam.server.page_files import PageFiles
 from hlscam.server.services import Services
-from hlscam.services.catalog_care import CatalogCare
+from hlscam.services.catalog_care import CatalogCare, open_catalog
 from hlscam.services.indexer import Indexer
 from hlscam.services.live import FEWEST_SEGMENTS, LiveStreams
 from hlscam.services.mirror import ArchiveMirror
@@ -147,7 +147,7 @@ async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock)
     await asyncio.to_thread(_make_folder, config.archive.path)
     await stack.enter_async_context(archive_lock(config.archive.path))
     archive, watch = await _open_archive(stack, config)
-    catalog = await Catalog.open(config.catalog_url)
+    catalog = await open_catalog(config.catalog_url, clock)
     stack.push_async_callback(catalog.close)
     care = CatalogCare(archive, catalog, clock)
     care.start()

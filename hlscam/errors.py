@@ -42,7 +42,19 @@ class ArchiveError(HlscamError):
 
 
 class CatalogError(HlscamError):
-    """The catalog database cannot be used."""
+    """The catalog database cannot be used. Unless it is one of the classes below: not now, so try later."""
+
+
+class CatalogLost(CatalogError):
+    """The catalog is gone, replaced, cut or damaged: it must be made anew, and no retry helps."""
+
+
+class CatalogNewer(CatalogError):
+    """The catalog was written by a newer hlscam: a person decides, so it stays as it is."""
+
+
+class CatalogRefused(CatalogError):
+    """What was to be written breaks a rule of the catalog's schema."""
 
 
 class SourceError(HlscamError):

@@ -6,9 +6,6 @@ of the server would; `check` may run beside a recording server.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import sqlite3
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -17,14 +14,15 @@ import m3u8
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import archive_lock
-from hlscam.adapters.catalog.migrate import head
-from hlscam.adapters.catalog.schema import RECORDINGS
 from hlscam.adapters.catalog.store import Catalog
+from hlscam.clock import SystemClock
 from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
 from hlscam.domain.run import run_of_name
 from hlscam.domain.timeline import Span, media_playlist, numbering_faults
 from hlscam.errors import ArchiveError, CatalogError
+from hlscam.services.adoption import sealed_recordings
+from hlscam.services.catalog_care import open_catalog
 from hlscam.services.keeper import Kept, Refused, Scan, read_sealed, scan, take_in
 from hlscam.services.progress import Progress
 
@@ -35,8 +33,7 @@ async def reindex_archive(config: Config, progress: Progress) -> list[str]:
     try:
         async with archive_lock(config.archive.path):
             kept, wrong = await _read_archive(archive, config, progress)
-            await _move_unusable_catalog_away(config)
-            catalog = await Catalog.open(config.catalog_url)
+            catalog = await open_catalog(config.catalog_url, SystemClock(), to_rebuild=True)
             try:
                 inits = {each.init.hash: each.init.data for each in kept}
                 targets = {each.recording.camera: each.recording.target_duration_s for each in kept}
@@ -55,13 +52,10 @@ async def _read_archive(archive: Archive, config: Config, progress: Progress) ->
         names = await archive.names(camera)
         found: dict[str, Kept] = {}
         unsealed: list[str] = []
-        for done, name in enumerate(names, start=1):
-            sealed = await read_sealed(archive, camera, name)
-            if sealed is None:
-                unsealed.append(name)
-            else:
-                found[name] = sealed
-            progress.tell(f"reindex {camera}", done, len(names))
+        async for asked, sealed in sealed_recordings(archive, camera, names):
+            found |= sealed
+            unsealed += [name for name in asked if name not in sealed]
+            progress.tell(f"reindex {camera}", len(found) + len(unsealed), len(names))
         known = await _rows_known(config, camera, unsealed)
         for name in unsealed:
             before = max(
@@ -95,38 +89,10 @@ async def _rows_known(config: Config, camera: str, names: list[str]) -> dict[str
     return {row.name: row for row in rows if row is not None}
 
 
-async def _move_unusable_catalog_away(config: Config) -> None:
-    """A catalog that cannot be opened (damaged, from a newer version) makes room for the new one; it is kept."""
-    if not config.catalog_url.startswith("sqlite:///"):
-        return
-    path = Path(config.catalog_url.removeprefix("sqlite:///"))
-    if await asyncio.to_thread(_is_usable, path):
-        return
-    for suffix in ("", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            await asyncio.to_thread(Path(f"{path}{suffix}").rename, f"{path}.unusable{suffix}")
-
-
-def _is_usable(path: Path) -> bool:
-    if not path.exists():
-        return True
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
-                return False
-            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            if "alembic_version" not in tables:
-                return True  # empty, or another program's: `Catalog.open` tells, and does not touch it
-            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            return revision == (head(),) and tables >= RECORDINGS.metadata.tables.keys()
-    except sqlite3.DatabaseError:
-        return False
-
-
 async def check_archive(config: Config, progress: Progress) -> list[str]:
     """Compare files, catalog and invariants. Returns what is wrong, one sentence each. Raises HlscamError."""
     archive = Archive(config.archive.path)
-    catalog = await Catalog.open(config.catalog_url)
+    catalog = await Catalog.open(config.catalog_url, read_only=True)
     try:
         wrong = [f"catalog: {each}" for each in await catalog.check_integrity()]
         recording_now = await _is_recording(config.archive.path)

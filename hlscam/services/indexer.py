@@ -25,10 +25,12 @@ from hlscam.domain.camera_notes import Anchor, CameraNotes, Counters
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.run import RunIdentity, run_of_name
+from hlscam.services.adoption import adopt
 from hlscam.services.catalog_care import CatalogCare
 from hlscam.services.keeper import Kept, take_in
 from hlscam.services.live import LiveStreams, load_from_catalog
 from hlscam.services.notebook import Notebook
+from hlscam.services.progress import LoggedProgress
 from hlscam.units import US_PER_S
 
 log = logging.getLogger(__name__)
@@ -85,7 +87,10 @@ class Indexer:
         names = await self.archive.names(camera)
         rows = await self.catalog.recording_names(camera)
         counters = await self._drop_rows(camera, rows.keys() - set(names), notebook.notes.counters)
-        torn = await self._take_in_all(camera, [name for name in names if not rows.get(name, False)], notebook.notes)
+        missing = [name for name in names if not rows.get(name, False)]
+        progress = LoggedProgress(log, self.clock)
+        unsealed = await adopt(self.archive, self.catalog, camera, missing, progress=progress)
+        torn = await self._take_in_all(camera, unsealed, notebook.notes)
         await self._load_live(camera)
         for recording in self.live.stream(camera).recordings:
             counters = counters.after(recording)
@@ -109,7 +114,7 @@ class Indexer:
         return counters
 
     async def _take_in_all(self, camera: str, names: list[str], notes: CameraNotes) -> bool:
-        """Take in files without a closed row; whether one of them was never closed."""
+        """Take in files that have no box yet; whether one of them was never closed."""
         torn = False
         for name in names:
             try:

@@ -82,16 +82,16 @@ async def scan(archive: Archive, camera: str, name: str) -> Scan:
 
 async def read_sealed(archive: Archive, camera: str, name: str) -> Kept | None:
     """A closed recording, told by its own box alone; None when it has none that can be believed."""
+    return await archive.run(lambda: read_sealed_file(archive, camera, name))
 
-    def work() -> tuple[tuple[InitSection, RecordingBox] | None, int]:
-        try:
-            return file.read_sealed(), file.path.stat().st_size
-        except MediaError:
-            return None, 0
 
-    file = await archive.follow(camera, name)
+def read_sealed_file(archive: Archive, camera: str, name: str) -> Kept | None:
+    """`read_sealed` for whoever reads many in one go. Blocks. Raises OSError."""
+    file = RecordingFile(archive.path(camera, name))
     try:
-        found, size_bytes = await archive.run(work)
+        found, size_bytes = file.read_sealed(), file.path.stat().st_size
+    except MediaError:
+        return None
     finally:
         file.close()
     if found is None:

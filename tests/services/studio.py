@@ -155,7 +155,7 @@ class Studio:
         if self._watching:
             await asyncio.to_thread(self.watch.start)
             stack.push_async_callback(asyncio.to_thread, self.watch.close)
-        self.care = CatalogCare(self.archive, self.catalog, self.clock)
+        self.care = CatalogCare(self.archive, self.catalog, SystemClock())
         self.care.start()
         stack.push_async_callback(self.care.stop)
         self.indexer = Indexer(

@@ -79,6 +79,7 @@ async def test_the_reader_knows_what_the_recorder_knows(tmp_path: Path) -> None:
     async with Studio(tmp_path, {"porch": PATTERN}) as studio, archive_lock(tmp_path), reader(tmp_path) as reading:
         await studio.segments("porch", 6)  # over a roll
         await reading.reaches(newest_lines(studio))
+        await studio.changes("porch", lambda: len(studio.newest("porch").segments) == 2, "in the middle of a recording")
         os.kill(ffmpegs(tmp_path / "porch")[0], signal.SIGKILL)
         await studio.changes("porch", lambda: studio.newest("porch").discontinuity_sequence == 1, "went on")
         await studio.segments("porch", 2)

@@ -1,11 +1,13 @@
 """The catalog: which recordings there are, and how their segments lie in them.
 
-schema   the tables, and why they are so
-migrate  Alembic, from empty to this code's schema (`migrations/`)
-engine   connections, and database failures in plain words
-rows     Recording to row and back
-queries  the questions, as SQL
-store    `Catalog`: all of it from the event loop
+schema       the tables, and why they are so
+migrate      Alembic, from empty to this code's schema (`migrations/`)
+sqlite_file  connections that know which file they are to
+health       is a file a whole catalog; out of the way with one that is not
+engine       connections, and database failures in plain words
+rows         Recording to row and back
+queries      the questions, as SQL
+store        `Catalog`: all of it from the event loop
 """
 
 from hlscam.adapters.catalog.store import Catalog, Totals

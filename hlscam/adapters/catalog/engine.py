@@ -8,6 +8,9 @@ is too late to wait for it.
 
 `synchronous=NORMAL` does not sync at each commit: a power cut may undo the last ones, and never damages the file.
 That is enough, because the recordings say all that the catalog says.
+
+A reader whose file is no longer the one of that name connects anew before its next question. While there is no file
+of that name it goes on with the one it has.
 """
 
 from __future__ import annotations
@@ -18,13 +21,25 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    InvalidRequestError,
+    NoSuchModuleError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from hlscam.adapters.catalog.rows import REBUILD_HINT
-from hlscam.errors import CatalogError
+from hlscam.adapters.catalog.sqlite_file import connect, file_id
+from hlscam.errors import CatalogError, CatalogLost, CatalogRefused
 
 READERS = 4
 _BUSY_TIMEOUT_S = 10.0
+_FILE = "hlscam_file"
 
 
 def parse_url(text: str) -> URL:
@@ -41,6 +56,8 @@ def parse_url(text: str) -> URL:
             "a catalog in memory cannot be shared by its connections",
             hint="name a file: sqlite:////var/lib/hlscam/catalog.sqlite",
         )
+    if url.get_backend_name() == "sqlite" and str(url.database).startswith("file:"):
+        raise CatalogError("the catalog's URL cannot be a SQLite URI", hint="write sqlite:////path/catalog.sqlite")
     return url
 
 
@@ -66,15 +83,27 @@ def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
     pragmas = ["foreign_keys = ON", "synchronous = NORMAL"] + ([] if writes else ["query_only = ON"])
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
-    @event.listens_for(engine, "connect")
-    def on_connect(connection: sqlite3.Connection, _record: object) -> None:
+    @event.listens_for(engine, "do_connect")
+    def on_do_connect(
+        _dialect: Dialect, record: ConnectionPoolEntry, arguments: tuple[str], options: dict[str, Any]
+    ) -> sqlite3.Connection:
+        connection, record.info[_FILE] = connect(arguments[0], create=writes, **options)
         connection.isolation_level = None
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}").close()
+        return connection
 
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    if not writes:
+
+        @event.listens_for(engine, "checkout")
+        def on_checkout(_connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
+            now = file_id(engine.url.database or "")
+            if now is not None and now != record.info[_FILE]:
+                raise DisconnectionError("the catalog's file is another one now")
 
 
 def turn_on_wal(writer: Engine) -> None:
@@ -87,14 +116,26 @@ def turn_on_wal(writer: Engine) -> None:
             connection.cursor().execute("PRAGMA journal_mode = WAL")
 
 
+def empty_log(writer: Engine) -> None:
+    """Bring the write-ahead log into the file, as far as nobody reads from it: so ends a stop in order."""
+    if writer.dialect.name == "sqlite":
+        with closing(writer.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA busy_timeout = 1000")
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def shown(url: URL) -> str:
     """The URL as people may see it."""
     return url.render_as_string(hide_password=True)
 
 
-_SQLITE_FAILURES = {
+_SQLITE_LOSSES = {
     "SQLITE_NOTADB": ("is not a SQLite database", f"check the path, or {REBUILD_HINT}"),
     "SQLITE_CORRUPT": ("is damaged", REBUILD_HINT),
+    "SQLITE_IOERR_SHORT_READ": ("was cut", REBUILD_HINT),
+    "SQLITE_READONLY_DBMOVED": ("is gone", REBUILD_HINT),
+}
+_SQLITE_FAILURES = {
     "SQLITE_BUSY": ("is locked by another program", "stop the other program, or wait until it is done"),
     "SQLITE_LOCKED": ("is locked by another program", "stop the other program, or wait until it is done"),
     "SQLITE_CANTOPEN": ("cannot be opened", "the folder must exist, and hlscam's user must be able to write in it"),
@@ -111,18 +152,22 @@ def plainly(url: URL) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise CatalogError(f"the catalog refuses this: {error.orig}") from error
+        raise CatalogRefused(f"the catalog refuses this: {error.orig}") from error
     except (DBAPIError, sqlite3.Error) as error:
         raise _told(url, getattr(error, "orig", None) or error) from error
+    except (InvalidRequestError, NoConnectionFree) as error:  # no connection, after several attempts
+        raise _told(url, error) from error
     except (OverflowError, UnicodeError) as error:
-        raise CatalogError(f"the catalog cannot hold this: {error}") from error
+        raise CatalogRefused(f"the catalog cannot hold this: {error}") from error
 
 
 def _told(url: URL, cause: BaseException) -> CatalogError:
     name = getattr(cause, "sqlite_errorname", "")
-    for prefix, (what, hint) in _SQLITE_FAILURES.items():
-        if name.startswith(prefix):
-            return CatalogError(f"the catalog {shown(url)} {what} ({cause})", hint=hint)
-    if "Could not decode" in str(cause):  # sqlite3 found text that is none, and has no code for it
-        return CatalogError(f"the catalog {shown(url)} is damaged ({cause})", hint=REBUILD_HINT)
+    for kind, failures in ((CatalogLost, _SQLITE_LOSSES), (CatalogError, _SQLITE_FAILURES)):
+        for prefix, (what, hint) in failures.items():
+            if name.startswith(prefix):
+                return kind(f"the catalog {shown(url)} {what} ({cause})", hint=hint)
+    # SQLite has no code of their own for text that is none, and for a schema that is not ours.
+    if str(cause).startswith(("Could not decode", "no such table", "no such column")):
+        return CatalogLost(f"the catalog {shown(url)} is damaged ({cause})", hint=REBUILD_HINT)
     return CatalogError(f"the catalog {shown(url)} cannot be used: {cause}", hint="check that the database runs")

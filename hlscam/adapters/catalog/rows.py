@@ -13,11 +13,9 @@ from sqlalchemy import Row
 
 from hlscam.domain.recording import EndReason, MediaFacts, Recording
 from hlscam.domain.segment_table import SegmentTable
-from hlscam.errors import CatalogError
+from hlscam.errors import CatalogLost
 
-REBUILD_HINT = (
-    "stop hlscam, move the catalog away with its -wal and -shm files and run `hlscam reindex`; no footage is lost"
-)
+REBUILD_HINT = "whoever records makes it anew by itself, or run `hlscam reindex`; no footage is lost"
 
 
 def row_of(recording: Recording) -> dict[str, object]:
@@ -62,7 +60,7 @@ def recording_of(row: Row[Any]) -> Recording:
     try:
         return _recording_of(row)
     except ValueError as error:
-        raise CatalogError(
+        raise CatalogLost(
             f"the catalog's row of recording {row.camera}/{row.name} is damaged: {error}", hint=REBUILD_HINT
         ) from error
 

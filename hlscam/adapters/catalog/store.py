@@ -4,7 +4,9 @@ All SQL runs in threads: one that writes, so that writes happen one after the ot
 and a few that read, each call on a connection of its own with one consistent state. A call that is cancelled stops
 waiting, but a write that was asked for still happens.
 
-Every method raises CatalogError, with a hint, when the database cannot be used or refuses what it is given.
+Every method raises CatalogError, with a hint, when the database cannot be used or refuses what it is given. CatalogLost
+is for whoever keeps the books: it must be made anew (`services/catalog_care.py`), while all else is worth a retry.
+The writer looks before each write whether the files are still those it has open; a reader follows to the new file.
 
 Answers go by what the rows say. An open recording's row is as old as its last `put_recording`: whoever follows
 the file knows more of it.
@@ -13,6 +15,7 @@ the file knows more of it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from copy import deepcopy
@@ -23,16 +26,19 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import URL, Connection, Select, bindparam, delete, insert, select
 
 from hlscam.adapters.catalog import migrate, queries
-from hlscam.adapters.catalog.engine import READERS, open_engine, parse_url, plainly
-from hlscam.adapters.catalog.rows import comparable, recording_of, row_of
+from hlscam.adapters.catalog.engine import READERS, empty_log, open_engine, parse_url, plainly, shown
+from hlscam.adapters.catalog.health import damage_of
+from hlscam.adapters.catalog.rows import REBUILD_HINT, comparable, recording_of, row_of
 from hlscam.adapters.catalog.schema import CAMERAS, INIT_SECTIONS, RECORDINGS
+from hlscam.adapters.catalog.sqlite_file import Mark, path_of
 from hlscam.domain.recording import Recording
-from hlscam.errors import CatalogError
+from hlscam.errors import CatalogError, CatalogLost
 
 T = TypeVar("T")
 
 _ROWS_AT_ONCE = 500
 _NEWEST_AT_ONCE = 4
+_KNOWN = "hlscam_schema_is_known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,28 +54,58 @@ class Totals:
 class Catalog:
     """The database of cameras, init sections and recordings. Make one with `open`."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, read_only: bool) -> None:
+        self.path = path_of(url)
+        """Its file; None for a database that is none."""
+        self.on_lost: Callable[[CatalogLost], None] = lambda _: None
+        """Called, on the loop, whenever a question or a change finds that the catalog must be made anew."""
         self._url = url
         self._reader = open_engine(url, writes=False)
-        self._writer = open_engine(url, writes=True)
+        self._writer = None if read_only else open_engine(url, writes=True)
         self._read_threads = ThreadPoolExecutor(READERS, "catalog-read")
         self._write_thread = ThreadPoolExecutor(1, "catalog-write")
+        self._mark: Mark | None = None
+        self._opened = 0
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str) -> Self:
+    async def open(cls, url: str, *, read_only: bool = False) -> Self:
         """The catalog at an SQLAlchemy URL (`sqlite:////path/catalog.sqlite`), migrated to this code's schema.
 
         A missing SQLite file is made, a missing folder is not: where a disk is not mounted, an empty catalog must not
-        appear. How long to wait for another program's lock is `?timeout=` in seconds, 10 by default.
+        appear. How long to wait for another program's lock is `?timeout=` in seconds, 10 by default. Raises CatalogLost
+        for a file that was cut or damaged, as far as a quick look tells (`health` says what is looked at, and when).
+
+        `read_only` is for a process beside the one that writes. Nothing is made then, and what is not there yet is
+        asked for again with each question.
         """
-        catalog = cls(parse_url(url))
+        catalog = cls(parse_url(url), read_only=read_only)
         try:
-            await catalog._in(catalog._write_thread, lambda: migrate.upgrade(catalog._reader, catalog._writer))
+            if read_only:
+                with contextlib.suppress(CatalogError):
+                    await catalog._in(catalog._read_threads, catalog._hold_readers)
+            else:
+                await catalog._in(catalog._write_thread, catalog._open_checked)
         except BaseException:
             await catalog.close()
             raise
         return catalog
+
+    async def reopen(self) -> None:
+        """Go on with the file that has this name now. Raises CatalogError, and makes none."""
+
+        def in_thread() -> None:
+            if self.path is not None and not self.path.exists():
+                raise self._loss("is gone")
+            self._open_writer()
+            for _ in range(READERS):  # idle ones take turns, and let go of the old file now; others do after their work
+                self._reader.connect().close()
+
+        await self._in(self._write_thread, in_thread)
+
+    async def look(self) -> None:
+        """Raise CatalogLost when the files are no longer those that were opened, or were cut."""
+        await self._in(self._write_thread, self._refuse_a_lost_file)
 
     async def close(self) -> None:
         """Finish what was asked for and let go of the database. May be called again."""
@@ -77,11 +113,56 @@ class Catalog:
             self._closed = True
             await asyncio.to_thread(self._shut_down)
 
+    @property
+    def shown_url(self) -> str:
+        """The URL as people may see it."""
+        return shown(self._url)
+
+    def _open_checked(self) -> None:
+        damage = damage_of(self.path) if self.path else ""
+        if damage:
+            raise self._loss(damage)
+        self._open_writer()
+        self._reader.dispose()  # what looked at the file before it had a log would miss it once it is deleted
+        self._hold_readers()
+
+    def _open_writer(self) -> None:
+        if self._writer is None:
+            raise _read_only()
+        self._writer.dispose()
+        migrate.upgrade(self._reader, self._writer)
+        if self.path is not None:
+            self._mark = Mark.of(self.path)
+        self._opened += 1
+
+    def _hold_readers(self) -> None:
+        """Connect all readers: when the file is deleted, they go on with the one they have."""
+        with contextlib.ExitStack() as held:
+            for _ in range(READERS if self.path else 0):
+                held.enter_context(self._reader.connect())
+
+    def _refuse_a_lost_file(self) -> None:
+        if self._mark is None or self.path is None:
+            return
+        now = Mark.of(self.path)
+        what = self._mark.lost(now)
+        if what or now is None:
+            raise self._loss(what)
+        self._mark = replace(self._mark, size_bytes=now.size_bytes)
+
+    def _loss(self, what: str) -> CatalogLost:
+        return CatalogLost(f"the catalog {self.shown_url} {what}", hint=REBUILD_HINT)
+
     def _shut_down(self) -> None:
         self._read_threads.shutdown()
         self._reader.dispose()
         self._write_thread.shutdown()
-        self._writer.dispose()
+        if self._writer is not None:
+            if self._opened:
+                with contextlib.suppress(CatalogError), plainly(self._url):
+                    self._refuse_a_lost_file()
+                    empty_log(self._writer)
+            self._writer.dispose()
 
     # Init sections and cameras
 
@@ -127,10 +208,19 @@ class Catalog:
         """
         await self.put_recordings([recording])
 
-    async def put_recordings(self, recordings: Iterable[Recording]) -> None:
-        """`put_recording` for many, all or none."""
-        taken = [_as_it_is_now(recording) for recording in recordings]
-        await self._write(lambda connection: _put_recordings(connection, taken))
+    async def put_recordings(
+        self, recordings: Iterable[Recording], init_sections: Mapping[str, bytes] | None = None
+    ) -> None:
+        """`put_recording` for many, with the init sections that they need: all or none."""
+        taken = [as_it_is_now(recording) for recording in recordings]
+        inits = dict(init_sections or {})
+
+        def work(connection: Connection) -> None:
+            for init_hash, data in inits.items():
+                _add_init_section(connection, init_hash, data)
+            _put_recordings(connection, taken)
+
+        await self._write(work)
 
     async def remove_recording(self, camera: str, name: str) -> None:
         """Forget a recording; one that is not there is no error."""
@@ -271,13 +361,21 @@ class Catalog:
     async def _read(self, work: Callable[[Connection], T]) -> T:
         def in_thread() -> T:
             with self._reader.connect() as connection:
+                if not connection.info.get(_KNOWN):
+                    migrate.refuse_others(connection)
+                    connection.info[_KNOWN] = True
                 return work(connection)
 
         return await self._in(self._read_threads, in_thread)
 
     async def _write(self, work: Callable[[Connection], T]) -> T:
+        writer = self._writer
+        if writer is None:
+            raise _read_only()
+
         def in_thread() -> T:
-            with self._writer.begin() as connection:
+            self._refuse_a_lost_file()
+            with writer.begin() as connection:
                 return work(connection)
 
         return await self._in(self._write_thread, in_thread)
@@ -285,12 +383,22 @@ class Catalog:
     async def _in(self, executor: Executor, work: Callable[[], T]) -> T:
         if self._closed:
             raise CatalogError("the catalog is closed")
+        opened = self._opened
 
         def told_plainly() -> T:
             with plainly(self._url):
                 return work()
 
-        return await asyncio.get_running_loop().run_in_executor(executor, told_plainly)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, told_plainly)
+        except CatalogLost as error:
+            if opened == self._opened:  # and not of the file before
+                self.on_lost(error)
+            raise
+
+
+def _read_only() -> CatalogError:
+    return CatalogError("the catalog is only read here", hint="it is `hlscam record` that writes it")
 
 
 def _add_camera(connection: Connection, camera: str, target_duration_s: int) -> None:
@@ -314,7 +422,7 @@ def _put_recordings(connection: Connection, recordings: Iterable[Recording]) -> 
         _replace(connection, batch)
 
 
-def _as_it_is_now(recording: Recording) -> Recording:
+def as_it_is_now(recording: Recording) -> Recording:
     """A copy that the writer's thread can read while the event loop appends segments to an open recording."""
     return recording if not recording.is_open else replace(recording, segments=deepcopy(recording.segments))
 
