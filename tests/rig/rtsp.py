@@ -88,15 +88,20 @@ class RtspCamera:
             error.add_note(f"the RTSP camera's stderr: {log[-2000:] or 'nothing'}")
 
     @property
+    def port(self) -> int:
+        """Where it listens, also while it is stopped."""
+        assert self._port, "the camera was never started"
+        return self._port
+
+    @property
     def url(self) -> str:
         """Where to look, with the right user and password if one is needed."""
         return self.url_as(self.options.user, self.options.password)
 
     def url_as(self, user: str, password: str) -> str:
         """Where to look, with any user and password."""
-        assert self._port, "the camera was never started"
         login = f"{user}:{password}@" if user else ""
-        return f"rtsp://{login}127.0.0.1:{self._port}/stream"
+        return f"rtsp://{login}127.0.0.1:{self.port}/stream"
 
     async def start(self) -> None:
         """Start sending; at the same address if it ran before."""
