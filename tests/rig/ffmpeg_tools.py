@@ -157,7 +157,7 @@ async def decode(
     done = await run_ffmpeg(
         [
             *("-v", "error", "-progress", "pipe:1", "-stats_period", "60", *options, *_first(duration_s), "-i", source),
-            *("-map", "0:v?", "-map", "0:a?", "-fps_mode", "passthrough", "-f", "null", "-"),
+            *("-map", "0:v?", "-map", "0:a?", *_AS_TIMED, "-f", "null", "-"),
         ],
         timeout_s=timeout_s,
     )
