@@ -12,7 +12,7 @@ PAGE   := hlscam/server/page/index.html
 PAGE_SOURCES := $(shell find web -path web/node_modules -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup setup-test test lint format bench page wheel lock clean
+.PHONY: help run setup setup-test test chaos lint format bench page wheel lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ setup: $(VENV)/run.installed $(PAGE) ## Prepare everything that `hlscam` needs
 test: setup setup-test ## Run every test, installing what tests need
 	@deploy/with-node.sh npm --prefix web run test
 	@$(BIN)/python -m pytest
+
+chaos: setup setup-test ## Do harm for an hour, and see that nothing is lost (SEED=, FAULTS=100)
+	@SEED=$(SEED) FAULTS=$(FAULTS) $(BIN)/python -m tests.chaos
 
 lint: setup-test web/node_modules/.installed ## Check style and types, of Python and TypeScript
 	@$(BIN)/ruff check .

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Sequence
 
 from hlscam.adapters.catalog.store import Catalog
-from tests.chaos.faults import KINDS, draw
-from tests.chaos.judge import Before, Judge, decode_faults
+from tests.chaos.faults import KINDS, KINDS_OF_TWO, draw
+from tests.chaos.judge import Before, Judge, decode_faults, file_faults
 from tests.chaos.report import Report, Row
 from tests.chaos.scene import Pace, Scene, running_scene
-from tests.chaos.servers import RUN, Role
+from tests.chaos.servers import ONE, Role
 from tests.rig.paths import REPOSITORY
 
 
 async def run_chaos(
-    pace: Pace, *, seed: int, faults: int, kinds: Sequence[str] = tuple(KINDS), roles: Sequence[Role] = (RUN,)
+    pace: Pace, *, seed: int, faults: int, kinds: Sequence[str] = tuple(KINDS), roles: Sequence[Role] = ONE
 ) -> Report:
     """`faults` random faults of these kinds. The same seed gives the same faults, as far as chance is ours."""
     chance = random.Random(seed)
     report = Report(seed)
+    began_s = time.time()
     print(f"chaos: seed {seed}, {faults} faults\n{Report.head()}", flush=True)
     async with running_scene(pace, roles=roles) as scene:
         judge = Judge(scene, chance)
@@ -30,7 +32,8 @@ async def run_chaos(
                 row = await _one_fault(scene, judge, chance, number, kind)
                 report.rows.append(row)
                 print("\n".join(row.lines()), flush=True)
-            report.wrong += await _judge_the_end(scene, judge)
+            report.wrong += await _judge_the_end(scene, judge, began_s)
+            print("the end", *(f"      ! {complaint}" for complaint in report.wrong), sep="\n", flush=True)
         finally:
             print(f"\n{report.summary()}\n", flush=True)
             _keep_log(scene, seed)
@@ -47,7 +50,7 @@ def _keep_log(scene: Scene, seed: int) -> None:
 async def _one_fault(scene: Scene, judge: Judge, chance: random.Random, number: int, kind: str) -> Row:
     before = Before.of(scene)
     try:
-        fault = await KINDS[kind](scene, chance)
+        fault = await KINDS_OF_TWO[kind](scene, chance)
         losses, wrong = await judge.judge(fault, before)
     except Exception as error:
         error.add_note(f"that was fault {number}, {kind}")
@@ -55,7 +58,7 @@ async def _one_fault(scene: Scene, judge: Judge, chance: random.Random, number: 
     return Row(number, fault, losses, wrong)
 
 
-async def _judge_the_end(scene: Scene, judge: Judge) -> list[str]:
+async def _judge_the_end(scene: Scene, judge: Judge, began_s: float) -> list[str]:
     """The server is stopped; the books must be in order, and be the same when they are made anew from the files."""
     before = Before.of(scene)
     servers = scene.servers
@@ -64,10 +67,12 @@ async def _judge_the_end(scene: Scene, judge: Judge) -> list[str]:
     wrong = await _audit(scene)
     for role in servers.roles:
         await servers.start(role)
-    for observer in scene.observers.values():
+    for camera, observer in scene.observers.items():
+        await observer.look_back(began_s, time.time())
         wrong += await judge.fetch_again(observer, everything=True)
         kept = [number for number in observer.seen if number not in observer.removed]
         wrong += await decode_faults(observer, kept)
+        wrong += await file_faults(scene, camera)
     return [*wrong, *scene.complaints[before.complaints :]]
 
 

@@ -170,8 +170,11 @@ async def _newest_with_picture(scene: Scene, camera: str) -> dict[str, Any]:
         return await until(settled, f"the last segment of {camera} listed", every_s=0.2)
 
 
-async def fill_disk(scene: Scene, _: random.Random) -> Fault:
-    """Another program takes all the room there is, and gives it back later."""
+async def fill_disk(scene: Scene, chance: random.Random) -> Fault:
+    """Another program takes all the room there is, and gives it back later. One old recording is protected."""
+    name = sorted(scene.recordings(), key=lambda each: each.split("/")[1])[chance.randrange(len(CAMERAS))]
+    (scene.archive / name).chmod(0o444)
+    scene.protected.add(name)
     fault = Fault(kind="disk filled", hit=CAMERAS, may_remove=True)
     scene.disk.fill()
     try:
@@ -180,6 +183,28 @@ async def fill_disk(scene: Scene, _: random.Random) -> Fault:
     finally:
         scene.disk.relieve()
     return fault.end()
+
+
+async def kill_serve(scene: Scene, chance: random.Random) -> Fault:
+    """`kill -9` of the process that only answers, and its restart: no camera may notice."""
+    away_s = chance.uniform(*scene.pace.down_s)
+    servers, role = scene.servers, scene.servers.answering
+    fault = Fault(kind="serve killed", hit=(), said=f"away for {away_s:.1f} s")
+    await servers.kill(role)
+    await asyncio.sleep(away_s)
+    fault.end()
+    await servers.start(role)
+    return fault
+
+
+async def stop_serve(scene: Scene, _: random.Random) -> Fault:
+    """A restart in order of the process that only answers: no camera may notice."""
+    servers, role = scene.servers, scene.servers.answering
+    fault = Fault(kind="serve restarted", hit=())
+    await servers.stop(role)
+    fault.end()
+    await servers.start(role)
+    return fault
 
 
 KINDS: dict[str, Strike] = {
@@ -193,6 +218,10 @@ KINDS: dict[str, Strike] = {
     "tail": cut_tail,
     "disk": fill_disk,
 }
+
+
+KINDS_OF_TWO: dict[str, Strike] = {**KINDS, "serve": kill_serve, "restart-serve": stop_serve}
+"""Where one process records and another answers."""
 
 
 def draw(chance: random.Random, count: int, kinds: list[str]) -> list[str]:

@@ -22,7 +22,7 @@ import aiohttp
 from tests.chaos.faults import Fault
 from tests.chaos.observer import Observer
 from tests.chaos.scene import CAMERAS, PART_S, RATE, Scene
-from tests.rig.ffmpeg_tools import decode
+from tests.rig.ffmpeg_tools import decode, probe
 
 PROMISE_S = 15
 PATIENCE_S = 90
@@ -34,6 +34,9 @@ OLDER_SAMPLED = 12
 DECODED_SEGMENTS = 3
 NO_HOLE_S = 1 / RATE
 """A looped clip whose sound is longer than its pictures leaves less than a picture's time between two recordings."""
+
+SAME_LENGTH_S = 0.25
+"""Sound ends a little earlier or later than the pictures; a file lasts as long as the longer of them."""
 
 _NAMED_TIME = len("20261122T221000Z")
 
@@ -126,10 +129,12 @@ class Judge:
         return await self._wrongly_removed(observer) if len(observer.removed) > before else []
 
     async def _wrongly_removed(self, observer: Observer) -> list[str]:
-        """Retention takes whole recordings, the oldest first: what it took lies before all that there is."""
-        first = await _first_media_sequence(self._scene, observer.camera)
+        """Retention takes whole recordings, the oldest first: what it took lies before all that it may still take."""
+        camera, protected = observer.camera, self._scene.protected
+        kept = await recordings_of(self._scene, camera)
+        first = next(int(each["first_media_sequence"]) for each in kept if f"{camera}/{each['name']}" not in protected)
         wrongly = sorted(number for number in observer.removed if number >= first)
-        return [f"{observer.camera}: {wrongly} are gone, though older footage is there"] if wrongly else []
+        return [f"{camera}: {wrongly} are gone, though older footage is there"] if wrongly else []
 
     async def _decode_newest(self, observer: Observer) -> list[str]:
         newest = observer.listed[-DECODED_SEGMENTS:]
@@ -148,10 +153,11 @@ class Judge:
         now, aside = self._scene.recordings(), self._scene.quarantined()
         wrong = [f"{name} vanished from quarantine" for name in sorted(before.quarantined - aside.keys())]
         gone = sorted(name for name in before.files if name not in now and name not in aside)
+        wrong += [f"{name} was protected, and is gone" for name in gone if name in self._scene.protected]
         if gone and not fault.may_remove:
             wrong.append(f"recordings vanished: {', '.join(gone)}")
         elif gone:
-            wrong += _out_of_order(gone, sorted(now))
+            wrong += _out_of_order(gone, sorted(now.keys() - self._scene.protected))
         return wrong
 
 
@@ -195,9 +201,31 @@ async def holes_since(scene: Scene, camera: str, from_wall_s: float) -> list[tup
     return [(before[1], after[0]) for before, after in pairwise(spans)]
 
 
-async def _first_media_sequence(scene: Scene, camera: str) -> int:
-    answer = await _json(scene, f"api/v1/cameras/{camera}/recordings?limit=1")
-    return int(answer["recordings"][0]["first_media_sequence"])
+async def recordings_of(scene: Scene, camera: str) -> list[dict[str, Any]]:
+    """All that the API says of a camera's recordings, oldest first."""
+    found: list[dict[str, Any]] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = f"&cursor={cursor}" if cursor else ""
+        answer = await _json(scene, f"api/v1/cameras/{camera}/recordings?limit=1000{page}")
+        found += answer["recordings"]
+        cursor = answer["next"]
+    return found
+
+
+async def file_faults(scene: Scene, camera: str) -> list[str]:
+    """What ffmpeg has against closed recordings as plain files: each must decode, and last as long as the API says."""
+    wrong: list[str] = []
+    for each in await recordings_of(scene, camera):
+        if each["end"] is None:
+            continue
+        what, path = f"{camera}/{each['name']} ({each['end_reason']})", scene.archive / camera / each["name"]
+        decoded, probed = await decode(path), await probe(path)
+        if decoded.errors:
+            wrong.append(f"{what} does not decode: {decoded.errors[:3]}")
+        if probed.duration_s is None or abs(probed.duration_s - each["duration_s"]) > SAME_LENGTH_S:
+            wrong.append(f"{what} lasts {probed.duration_s} s for ffmpeg, and {each['duration_s']} s by the API")
+    return wrong
 
 
 async def _json(scene: Scene, path: str) -> dict[str, Any]:

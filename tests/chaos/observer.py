@@ -15,11 +15,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Protocol
 
 import aiohttp
 
 from tests.chaos.playlist import Line, Window, read_window
-from tests.chaos.servers import Servers
 
 LOOK_EVERY_S = 0.25
 SAME_TIME_S = 0.003
@@ -30,6 +31,14 @@ MOST_AHEAD_S = 0.5
 
 ANSWER_TIMEOUT_S = 10
 _GONE = 410
+
+
+class Answering(Protocol):
+    """Where to ask, and whether nobody could answer at some time."""
+
+    def url(self, path: str) -> str: ...
+
+    def was_down(self, from_mono_s: float, to_mono_s: float) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,7 @@ class Sighting:
 class Observer:
     """Watches `camera`. `seen` holds every segment that was ever listed, by number."""
 
-    def __init__(self, camera: str, servers: Servers, complaints: list[str]) -> None:
+    def __init__(self, camera: str, servers: Answering, complaints: list[str]) -> None:
         self.camera = camera
         self.seen: dict[int, Sighting] = {}
         self.removed: set[int] = set()
@@ -56,11 +65,11 @@ class Observer:
         self._window: Window | None = None
         self._target_s = 0
         self._last_text = ""
-        self._session: aiohttp.ClientSession | None = None
+        self.session: aiohttp.ClientSession | None = None
 
     async def watch(self) -> None:
         """Look, for ever."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)) as self._session:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_TIMEOUT_S)) as self.session:
             while True:
                 await self.look()
                 await asyncio.sleep(LOOK_EVERY_S)
@@ -110,6 +119,30 @@ class Observer:
                 self._complain(f"the bytes of {uri} changed")
         return data
 
+    async def look_back(self, from_s: float, to_s: float) -> None:
+        """Look at all that the timeline lists of that range: what was seen must be in it, and told as it was then.
+
+        A segment that only the timeline lists (the last of a run, found after a crash) counts as seen from now on.
+        """
+        body = await self._get(f"timeline.m3u8?from={from_s:.3f}&to={to_s:.3f}")
+        window = None if body is None else self._window_of(body.decode())
+        if window is None:
+            return
+        lines = {int(line.uri.partition(".")[0]): line for line in window.lines}
+        for number, line in lines.items():
+            known = self.seen.setdefault(number, Sighting(line, time.monotonic()))
+            if not is_same(known.line, replace(line, number=number)):
+                self._complain(f"the timeline tells segment {number} differently: {difference(known.line, line)}")
+        missing = sorted(
+            number for number, each in self.seen.items()
+            if from_s <= each.line.start_s < to_s and number not in lines and number not in self.removed
+        )  # fmt: skip
+        if missing:
+            self._complain(f"the timeline does not list {missing}")
+        for before, after in pairwise(sorted(self.seen)):
+            if self.seen[after].line.start_s < self.seen[before].line.end_s - SAME_TIME_S:
+                self._complain(f"segment {after} starts before {before} has ended")
+
     async def fetch_all(self, numbers: Iterable[int]) -> int:
         """Fetch these again. How many could be."""
         return sum([await self.fetch(number) is not None for number in numbers])
@@ -119,10 +152,10 @@ class Observer:
             await self.fetch_map(uri)
 
     async def _get(self, name: str, *, number: int | None = None, or_not_yet: bool = False) -> bytes | None:
-        assert self._session is not None, "nobody watches"
+        assert self.session is not None, "nobody watches"
         began_mono_s = time.monotonic()
         try:
-            async with self._session.get(self._servers.url(f"hls/{self.camera}/{name}")) as response:
+            async with self.session.get(self._servers.url(f"hls/{self.camera}/{name}")) as response:
                 body = await response.read()
                 status = response.status
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
@@ -138,10 +171,8 @@ class Observer:
         return None
 
     def _read(self, text: str) -> None:
-        try:
-            window = read_window(text)
-        except (AssertionError, ValueError) as error:
-            self._complain(f"the playlist cannot be read: {error}; it is {text!r}")
+        window = self._window_of(text)
+        if window is None:
             return
         before, self._window = self._window, window
         if before is not None:
@@ -149,6 +180,13 @@ class Observer:
         self._check_target(window)
         for line in window.lines:
             self._see(line)
+
+    def _window_of(self, text: str) -> Window | None:
+        try:
+            return read_window(text)
+        except (AssertionError, ValueError) as error:
+            self._complain(f"the playlist cannot be read: {error}; it is {text!r}")
+            return None
 
     def _compare(self, before: Window, now: Window) -> None:
         for tag in ("media_sequence", "discontinuity_sequence"):

@@ -38,6 +38,7 @@ def read_window(text: str) -> Window:
     """Raises AssertionError for a playlist without a number, or a segment without a time or a map."""
     playlist = m3u8.loads(text)
     assert playlist.media_sequence is not None, "the playlist has no EXT-X-MEDIA-SEQUENCE"
+    first_number = int(playlist.media_sequence)
     first_discontinuity = playlist.discontinuity_sequence or 0
     lines: list[Line] = []
     discontinuity = first_discontinuity
@@ -47,7 +48,7 @@ def read_window(text: str) -> Window:
         discontinuity += bool(segment.discontinuity)
         lines.append(
             Line(
-                number=playlist.media_sequence + index,
+                number=first_number + index,
                 uri=segment.uri,
                 duration_s=segment.duration,
                 start_s=segment.current_program_date_time.timestamp(),
@@ -55,6 +56,4 @@ def read_window(text: str) -> Window:
                 map_uri=segment.init_section.uri,
             )
         )
-    return Window(
-        playlist.media_sequence, first_discontinuity, playlist.target_duration, bool(playlist.is_endlist), lines
-    )
+    return Window(first_number, first_discontinuity, playlist.target_duration, bool(playlist.is_endlist), lines)

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from hlscam.domain.config import Config
 from tests.chaos.observer import Observer
-from tests.chaos.servers import RUN, Role, Servers
+from tests.chaos.servers import ONE, Role, Servers
 from tests.rig.ffmpeg_tools import make_clip
 from tests.rig.proxy import TcpProxy
 from tests.rig.rtsp import RtspCamera
@@ -86,6 +86,9 @@ class Scene:
         self.rtsp = camera
         self.network = network
         self.servers = servers
+        self.protected: set[str] = set()
+        """Recordings that retention must leave alone, `camera/name`."""
+
         self.complaints: list[str] = []
         """Of all observers, in the order in which they were made."""
 
@@ -132,7 +135,7 @@ def _files(root: Path, pattern: str) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def running_scene(pace: Pace, *, roles: Sequence[Role] = (RUN,)) -> AsyncIterator[Scene]:
+async def running_scene(pace: Pace, *, roles: Sequence[Role] = ONE) -> AsyncIterator[Scene]:
     """Everything, started and observed."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as name:
         folder = Path(name)

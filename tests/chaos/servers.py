@@ -1,7 +1,7 @@
 """hlscam's processes over one archive, which can be killed one by one and are started again, as systemd would.
 
     async with Servers(folder, settings) as servers:                        # hlscam run
-    async with Servers(folder, settings, roles=(RECORD, SERVE)) as servers: # the two processes of a wall of cameras
+    async with Servers(folder, settings, roles=TWO) as servers:             # hlscam record, hlscam serve
         await servers.kill(servers.answering)
         await servers.start(servers.answering)       # returns when it answers
 
@@ -46,18 +46,19 @@ class Role:
 RUN = Role("run", records=True, answers=True)
 RECORD = Role("record", records=True, answers=False)
 SERVE = Role("serve", records=False, answers=True)
+ONE, TWO = (RUN,), (RECORD, SERVE)
 
 
 class Servers:
     """A process per role; `settings` is YAML, to which the port is added."""
 
-    def __init__(self, folder: Path, settings: str, *, roles: Sequence[Role] = (RUN,)) -> None:
+    def __init__(self, folder: Path, settings: str, *, roles: Sequence[Role] = ONE) -> None:
         self.folder = folder
         self.roles = tuple(roles)
         self._port = _free_port()
         self._config = folder / "hlscam.yaml"
         folder.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(f"server: {{port: {self._port}, cache_mb: 8}}\n{settings}\n", encoding="utf-8")
+        self._config.write_text(f"server: {{port: {self._port}, cache_mb: 1}}\n{settings}\n", encoding="utf-8")
         self._children: dict[Role, Child] = {}
         self._down_since_mono_s: float | None = time.monotonic()
         self._downtimes: list[tuple[float, float]] = []
