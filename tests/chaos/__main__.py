@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.chaos.chaos import run_chaos
 from tests.chaos.day import MOST_GROWN_KIB, ROLLS_OF_A_DAY, live_a_day
-from tests.chaos.faults import KINDS, KINDS_OF_TWO
+from tests.chaos.faults import KINDS, KINDS_OF_TWO, UNDRAWN
 from tests.chaos.scene import LONG, SHORT
 from tests.chaos.servers import ONE, TWO
 
@@ -24,9 +24,9 @@ PROCESSES = {"one": (ONE, KINDS), "two": (TWO, KINDS_OF_TWO)}
 
 def main(names: list[str]) -> int:
     roles, table = PROCESSES[os.environ.get("PROCESSES") or "one"]
-    unknown = [name for name in names if name not in {*table, "day"}]
+    unknown = [name for name in names if name not in {*table, *UNDRAWN, "day"}]
     if unknown:
-        print(f"no such fault: {', '.join(unknown)}; there are {', '.join(table)}, and day")
+        print(f"no such fault: {', '.join(unknown)}; there are {', '.join([*table, *UNDRAWN])}, and day")
         return 2
     kinds = [name for name in names or table if name != "day"]
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))

@@ -5,29 +5,31 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from hlscam.adapters.catalog.store import Catalog
-from tests.chaos.faults import KINDS, KINDS_OF_TWO, draw
+from tests.chaos.faults import KINDS, KINDS_OF_TWO, UNDRAWN, draw
 from tests.chaos.judge import Before, Judge, decode_faults, file_faults
 from tests.chaos.report import Report, Row
 from tests.chaos.scene import Pace, Scene, running_scene
 from tests.chaos.servers import ONE, Role
 from tests.rig.paths import REPOSITORY
 
+_MOST_TOLD = 10
+
 
 async def run_chaos(
     pace: Pace, *, seed: int, faults: int, kinds: Sequence[str] = tuple(KINDS), roles: Sequence[Role] = ONE
 ) -> Report:
-    """`faults` random faults of these kinds. The same seed gives the same faults, as far as chance is ours."""
-    chance = random.Random(seed)
+    """`faults` random faults of these kinds. The same seed gives the same faults, each by its number."""
     report = Report(seed)
     began_s = time.time()
     print(f"chaos: seed {seed}, {faults} faults\n{Report.head()}", flush=True)
     async with running_scene(pace, roles=roles) as scene:
-        judge = Judge(scene, chance)
+        judge = Judge(scene, random.Random(seed))
         try:
-            for number, kind in enumerate(draw(chance, faults, list(kinds)), start=1):
+            for number, kind in enumerate(draw(random.Random(seed), faults, list(kinds)), start=1):
+                chance = random.Random(f"{seed}/{number}")
                 await asyncio.sleep(chance.uniform(*pace.pauses_s))
                 row = await _one_fault(scene, judge, chance, number, kind)
                 report.rows.append(row)
@@ -50,7 +52,7 @@ def _keep_log(scene: Scene, seed: int) -> None:
 async def _one_fault(scene: Scene, judge: Judge, chance: random.Random, number: int, kind: str) -> Row:
     before = Before.of(scene)
     try:
-        fault = await KINDS_OF_TWO[kind](scene, chance)
+        fault = await {**KINDS_OF_TWO, **UNDRAWN}[kind](scene, chance)
         losses, wrong = await judge.judge(fault, before)
     except Exception as error:
         error.add_note(f"that was fault {number}, {kind}")
@@ -78,16 +80,27 @@ async def _judge_the_end(scene: Scene, judge: Judge, began_s: float) -> list[str
 
 async def _audit(scene: Scene) -> list[str]:
     code, said = await scene.servers.command("check")
-    wrong = [f"hlscam check: {line}" for line in said.splitlines()] if code else []
+    wrong = shortened(f"hlscam check: {line}" for line in said.splitlines()) if code else []
     was = await _dump(scene)
     for path in scene.archive.glob("catalog.sqlite3*"):
         path.unlink()
     code, said = await scene.servers.command("reindex")
-    wrong += [f"hlscam reindex: {line}" for line in said.splitlines()] if code else []
+    wrong += shortened(f"hlscam reindex: {line}" for line in said.splitlines()) if code else []
     is_now = await _dump(scene)
-    wrong += [f"reindex lost {row}" for row in was if row not in is_now]
-    wrong += [f"reindex made up {row}" for row in is_now if row not in was]
+    wrong += shortened(f"reindex lost {_told(row)}" for row in was if row not in is_now)
+    wrong += shortened(f"reindex made up {_told(row)}" for row in is_now if row not in was)
     return wrong
+
+
+def shortened(complaints: Iterable[str]) -> list[str]:
+    """The first few, and how many more there are."""
+    all_of_them = list(complaints)
+    more = len(all_of_them) - _MOST_TOLD
+    return [*all_of_them[:_MOST_TOLD], *([f"… and {more} more like these"] if more > 0 else [])]
+
+
+def _told(row: tuple[object, ...]) -> str:
+    return ", ".join(str(value) for value in row if not isinstance(value, bytes))
 
 
 async def _dump(scene: Scene) -> list[tuple[object, ...]]:

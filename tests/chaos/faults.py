@@ -133,19 +133,33 @@ async def cut_tail(scene: Scene, chance: random.Random) -> Fault:
 
     That is its last fragment, torn or not, and what may stand before it of a segment that nobody was shown.
     """
+    return await _cut(scene, chance, "tail cut", of_listed=False)
+
+
+async def cut_power(scene: Scene, chance: random.Random) -> Fault:
+    """The same, somewhere within the last segment that was listed: what a power cut may take, but for an fdatasync."""
+    return await _cut(scene, chance, "power cut", of_listed=True)
+
+
+async def _cut(scene: Scene, chance: random.Random, kind: str, *, of_listed: bool) -> Fault:
     camera = chance.choice(CAMERAS)
-    fault = Fault(kind="tail cut", hit=CAMERAS, is_kill=True)
+    fault = Fault(kind=kind, hit=CAMERAS, is_kill=True)
     for pid in scene.servers.ffmpegs(camera):
         os.kill(pid, signal.SIGSTOP)  # so that what is listed and what is written stand still
-    recording = await _newest_with_picture(scene, camera)
+    recording = await _newest_listed(scene, camera)
     async with _killed(scene, fault, 0.1):
-        path = scene.archive / camera / recording["name"]
-        size_bytes, listed_bytes = path.stat().st_size, int(recording["bytes"])
+        path = max((scene.archive / camera).glob("*.mp4"), key=lambda each: each.name)
+        size_bytes = path.stat().st_size
+        listed_bytes = int(recording["bytes"]) if recording["name"] == path.name else 0
         at = chance.randint(min(listed_bytes, size_bytes), size_bytes)
+        if of_listed and listed_bytes and recording["end"] is None:
+            last = recording["first_media_sequence"] + recording["segments"] - 1
+            scene.observers[camera].destroyed.add(last)
+            at = chance.randint(listed_bytes - scene.observers[camera].seen[last].size_bytes, listed_bytes - 1)
         fragments = _fragments_behind(path, at)
         os.truncate(path, at)
         fault.cut_s = (fragments + 1) * PART_S
-        lost = f"{size_bytes - at} of {size_bytes - listed_bytes} unlisted bytes, {fragments} whole fragments"
+        lost = f"{size_bytes - at} bytes, {fragments} whole fragments ({size_bytes - listed_bytes} bytes were unlisted)"
         fault.said = f"{camera}/{path.name} at byte {at}: {lost}"
     return fault
 
@@ -155,7 +169,7 @@ def _fragments_behind(path: Path, at: int) -> int:
     return sum(isinstance(event, Fragment) and event.end > at for event in read_events(path.read_bytes()))
 
 
-async def _newest_with_picture(scene: Scene, camera: str) -> dict[str, Any]:
+async def _newest_listed(scene: Scene, camera: str) -> dict[str, Any]:
     """What the API says of the newest recording of which something is listed; it stands still by now."""
     before: dict[str, Any] = {}
     url = scene.servers.url(f"api/v1/cameras/{camera}/recordings?from={time.time() - 60:.3f}&limit=1000")
@@ -222,6 +236,9 @@ KINDS: dict[str, Strike] = {
 
 KINDS_OF_TWO: dict[str, Strike] = {**KINDS, "serve": kill_serve, "restart-serve": stop_serve}
 """Where one process records and another answers."""
+
+UNDRAWN: dict[str, Strike] = {"power": cut_power}
+"""Only when asked for by name: what hlscam does not promise."""
 
 
 def draw(chance: random.Random, count: int, kinds: list[str]) -> list[str]:

@@ -220,7 +220,11 @@ async def file_faults(scene: Scene, camera: str) -> list[str]:
         if each["end"] is None:
             continue
         what, path = f"{camera}/{each['name']} ({each['end_reason']})", scene.archive / camera / each["name"]
-        decoded, probed = await decode(path), await probe(path)
+        try:
+            decoded, probed = await decode(path), await probe(path)
+        except AssertionError as error:
+            wrong.append(f"{what} cannot be opened: {error}")
+            continue
         if decoded.errors:
             wrong.append(f"{what} does not decode: {decoded.errors[:3]}")
         if probed.duration_s is None or abs(probed.duration_s - each["duration_s"]) > SAME_LENGTH_S:

@@ -48,6 +48,7 @@ class Sighting:
     line: Line
     first_mono_s: float
     digest: str = ""
+    size_bytes: int = 0
 
 
 class Observer:
@@ -58,6 +59,9 @@ class Observer:
         self.seen: dict[int, Sighting] = {}
         self.removed: set[int] = set()
         """Numbers that the server said retention has removed."""
+
+        self.destroyed: set[int] = set()
+        """Numbers whose bytes a fault took from the disk: they need not be there any more, but may not be others."""
         self.looks = 0
         self._complaints = complaints
         self._servers = servers
@@ -107,7 +111,7 @@ class Observer:
         if sighting.digest and sighting.digest != digest:
             self._complain(f"the bytes of segment {number} changed ({len(data)} bytes now)")
         elif not sighting.digest:
-            self.seen[number] = replace(sighting, digest=digest)
+            self.seen[number] = replace(sighting, digest=digest, size_bytes=len(data))
         return data
 
     async def fetch_map(self, uri: str) -> bytes | None:
@@ -135,7 +139,7 @@ class Observer:
                 self._complain(f"the timeline tells segment {number} differently: {difference(known.line, line)}")
         missing = sorted(
             number for number, each in self.seen.items()
-            if from_s <= each.line.start_s < to_s and number not in lines and number not in self.removed
+            if from_s <= each.line.start_s < to_s and number not in {*lines, *self.removed, *self.destroyed}
         )  # fmt: skip
         if missing:
             self._complain(f"the timeline does not list {missing}")
@@ -164,7 +168,7 @@ class Observer:
             return None
         if status == 200:
             return body
-        if status == _GONE and number is not None:
+        if number is not None and (status == _GONE or number in self.destroyed):
             self.removed.add(number)
         elif not (or_not_yet and status == 503):
             self._complain(f"{name} was answered with {status}: {body[:300].decode(errors='replace')}")
@@ -193,8 +197,9 @@ class Observer:
             was, is_now = getattr(before, tag), getattr(now, tag)
             if is_now < was:
                 self._complain(f"EXT-X-{tag.upper().replace('_', '-')} went back from {was} to {is_now}")
-        if before.lines and now.lines and now.lines[-1].number < before.lines[-1].number:
-            self._complain(f"the newest segment was {before.lines[-1].number}, is {now.lines[-1].number}")
+        was = max((line.number for line in before.lines if line.number not in self.destroyed), default=0)
+        if now.lines and now.lines[-1].number < was:
+            self._complain(f"the newest segment was {was}, is {now.lines[-1].number}")
         if now.ended:
             self._complain("the live playlist has an end")
 
