@@ -153,6 +153,12 @@ class Servers:
             return True
         return any(began <= to_mono_s and from_mono_s <= ended for began, ended in self._downtimes)
 
+    @property
+    def last_downtime_s(self) -> float:
+        """How long nobody listened, last time."""
+        began_mono_s, ended_mono_s = self._downtimes[-1]
+        return ended_mono_s - began_mono_s
+
     def _goes_down(self, role: Role) -> None:
         if role.answers and self._down_since_mono_s is None:
             self._down_since_mono_s = time.monotonic()

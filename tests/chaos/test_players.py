@@ -4,6 +4,10 @@ One server, two cameras, two players for each of them. `radio` is behind a netwo
 meanwhile `wired`, another camera, is dead for 40 s. Then the server is restarted in order, and once more after
 `kill -9`. After each of these every player must show a picture that the camera took *afterwards*, read off the clock
 in it.
+
+hls.js as it comes asks for a playlist three times, at once, after 1 s and after 2 s more, and then gives up for ever
+(`playlistLoadPolicy.errorRetry`): a server may refuse connections for 3 s and no longer. A connection that is accepted
+and answered late does it no harm (10 s).
 """
 
 from __future__ import annotations
@@ -172,7 +176,9 @@ async def _outages(players: dict[str, list[Player]], wired: RtspCamera, network:
 async def _restarts(everyone: Sequence[Player], server: Servers) -> None:
     await server.stop(server.answering)
     await server.start(server.answering)
+    print(f"nobody listened for {server.last_downtime_s:.1f} s", flush=True)
     await show(everyone, time.time(), "a restart of the server")
     await server.kill(server.answering)
     await server.start(server.answering)
+    print(f"nobody listened for {server.last_downtime_s:.1f} s", flush=True)
     await show(everyone, time.time(), "kill -9 of the server")
