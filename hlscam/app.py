@@ -4,8 +4,9 @@ Two roles over one archive: the *recorder* supervises ffmpeg, follows recordings
 `hlscam run` is both in one process, `hlscam record` and `hlscam serve` are one each, so that a server can restart, or
 run several times, while recording goes on.
 
-Started in this order, stopped in the reverse: the archive and the catalog; the watch; the books of every camera put
-in order; the listening socket, so that a port in use is told before anything is recorded; the recorders. A first
+Started in this order, stopped in the reverse: the listening sockets, so that a port in use is told before anything is
+done, and nobody is refused who asks meanwhile; the archive and the catalog; the watch; the books of every camera put
+in order; the recorders. A first
 SIGINT or SIGTERM stops in order (recordings are closed properly, which takes a moment); a second one ends at once,
 and costs no more than a crash would.
 """
@@ -17,8 +18,9 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +29,16 @@ from aiohttp import web
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import archive_lock
+from hlscam.adapters.boot import boot_id
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.adapters.ffmpeg.features import find_ffmpeg
+from hlscam.adapters.listener import open_listeners
 from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.config import Config
-from hlscam.errors import ArchiveError, ConfigError
+from hlscam.errors import ArchiveError, CatalogError
 from hlscam.server.application import make_application
 from hlscam.server.page_files import PageFiles
 from hlscam.server.services import Services
@@ -100,16 +104,22 @@ async def run_until_stopped(
 
 
 @contextlib.asynccontextmanager
-async def running_server(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """`hlscam run`: recorder and server in one. Raises HlscamError when it cannot start."""
+async def running_server(
+    config: Config, listeners: Sequence[socket.socket] | None = None, *, clock: Clock | None = None
+) -> AsyncIterator[Server]:
+    """`hlscam run`: recorder and server in one. Raises HlscamError when it cannot start.
+
+    `listeners` are sockets that listen already; without, they are opened here.
+    """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
+        listeners = await _opened(stack, config, listeners)
         indexer, recorder = await _prepare_recorder(stack, config, clock)
         ready = lambda: "" if recorder.started else "the cameras are being started"  # noqa: E731
         notes = _noted(indexer)
         services = _services(config, indexer.archive, indexer.catalog, indexer.live, clock, notes, ready)
         stack.push_async_callback(services.cache.close)
-        url = await stack.enter_async_context(_listening(config, services))
+        url = await stack.enter_async_context(_answering(listeners, services))
         _start(stack, recorder)
         yield Server(config=config, live=indexer.live, notes=notes, url=url, services=services, recorder=recorder)
 
@@ -124,10 +134,13 @@ async def running_recorder(config: Config, *, clock: Clock | None = None) -> Asy
 
 
 @contextlib.asynccontextmanager
-async def running_reader(config: Config, *, clock: Clock | None = None) -> AsyncIterator[Running]:
+async def running_reader(
+    config: Config, listeners: Sequence[socket.socket] | None = None, *, clock: Clock | None = None
+) -> AsyncIterator[Running]:
     """`hlscam serve`: a server beside a recorder. Raises HlscamError when it cannot start."""
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
+        listeners = await _opened(stack, config, listeners)
         archive, watch = await _open_archive(stack, config)
         catalog = await Catalog.open(config.catalog_url, read_only=True)
         stack.push_async_callback(catalog.close)
@@ -137,16 +150,15 @@ async def running_reader(config: Config, *, clock: Clock | None = None) -> Async
         stack.push_async_callback(mirror.stop)
         services = _services(config, archive, catalog, live, clock, mirror.notes, lambda: "")
         stack.push_async_callback(services.cache.close)
-        url = await stack.enter_async_context(_listening(config, services))
+        url = await stack.enter_async_context(_answering(listeners, services))
         yield Running(config=config, live=live, notes=mirror.notes, url=url)
 
 
 async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock) -> tuple[Indexer, Recorder]:
     """The archive, locked for us, and its books in order; the recorders, not started yet."""
     ffmpeg = await find_ffmpeg(config.ffmpeg.path)
-    await asyncio.to_thread(_make_folder, config.archive.path)
-    await stack.enter_async_context(archive_lock(config.archive.path))
     archive, watch = await _open_archive(stack, config)
+    await stack.enter_async_context(archive_lock(config.archive.path))
     catalog = await open_catalog(config.catalog_url, clock)
     stack.push_async_callback(catalog.close)
     care = CatalogCare(archive, catalog, clock)
@@ -163,6 +175,7 @@ async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock)
         live_segments=_live_segments(config),
         rescan_interval_s=config.archive.rescan_interval_s,
         fsync_interval_s=config.archive.fsync_interval_s,
+        boot=await asyncio.to_thread(boot_id),
     )
     await _recover_all(indexer, config)
     settings = RecorderSettings(
@@ -177,8 +190,7 @@ async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock)
 
 
 async def _open_archive(stack: AsyncExitStack, config: Config) -> tuple[Archive, ArchiveWatch]:
-    if not await asyncio.to_thread(config.archive.path.is_dir):
-        raise ArchiveError(f"there is no archive folder {config.archive.path}", hint="start `hlscam record` first")
+    await asyncio.to_thread(_make_folder, config.archive.path)  # whichever role is first
     archive = Archive(config.archive.path)
     stack.push_async_callback(asyncio.to_thread, archive.close)
     watch = ArchiveWatch(config.archive.path, config.archive.observer)
@@ -192,7 +204,7 @@ async def _recover_all(indexer: Indexer, config: Config) -> None:
     for camera in sorted({*config.cameras, *await indexer.archive.cameras()}):
         try:
             await indexer.recover(camera)
-        except ArchiveError as error:  # the others are unharmed; this one's recorder tries again
+        except (ArchiveError, CatalogError) as error:  # the others are unharmed; this one's recorder tries again
             log.error("camera %s: %s", camera, error.message)
 
 
@@ -222,23 +234,28 @@ def _services(
     return Services.over(config, archive, catalog, live, clock=clock, notes=notes, ready=ready)
 
 
+async def _opened(
+    stack: AsyncExitStack, config: Config, listeners: Sequence[socket.socket] | None
+) -> Sequence[socket.socket]:
+    if listeners is None:
+        host, port = config.server.host, config.server.port
+        listeners = await asyncio.to_thread(open_listeners, host, port, os.environ)
+    for each in listeners:
+        stack.callback(each.close)
+    return listeners
+
+
 @contextlib.asynccontextmanager
-async def _listening(config: Config, services: Services) -> AsyncIterator[str]:
+async def _answering(listeners: Sequence[socket.socket], services: Services) -> AsyncIterator[str]:
     page = await asyncio.to_thread(PageFiles)
     runner = web.AppRunner(
         make_application(services, page), access_log=None, shutdown_timeout=_LONGEST_DRAIN_S, handler_cancellation=True
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, config.server.host, config.server.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {config.server.host}:{config.server.port}: {error.strerror}",
-                hint="another program (another hlscam?) may use the port: set server.port or --port",
-            ) from None
-        host, port = runner.addresses[0][:2]
+        for each in listeners:
+            await web.SockSite(runner, each).start()
+        host, port = listeners[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{port}/"
     finally:

@@ -1,6 +1,9 @@
 """The command line: `hlscam run | record | serve | check | reindex`.
 
 Exit codes: 0 well, 1 something is wrong, 2 bad usage.
+
+What takes long to import (web server, database) is imported by the commands that need it, after the sockets listen:
+while a server restarts, players are refused as shortly as can be (`adapters/listener.py`).
 """
 
 from __future__ import annotations
@@ -9,22 +12,20 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
-
-import uvloop
+from typing import TYPE_CHECKING, Any
 
 from hlscam import __version__
 from hlscam.adapters.config_file import load_config
-from hlscam.app import Running, run_until_stopped, running_reader, running_recorder, running_server
-from hlscam.demo import prepare_demo
+from hlscam.adapters.listener import open_listeners
 from hlscam.domain.config import Config
 from hlscam.errors import ConfigError, HlscamError
 from hlscam.logs import set_up_logging
-from hlscam.services.books import check_archive, reindex_archive
-from hlscam.services.progress import Progress
+
+if TYPE_CHECKING:
+    from hlscam.app import Running
 
 _DEFAULT_CONFIG = Path("hlscam.yaml")
 _EPILOG = """\
@@ -116,36 +117,68 @@ def _add_port(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    demo = options.demo_folder.absolute()
-    config = uvloop.run(prepare_demo(demo, tell=_tell)) if options.demo else _load(options)
+    config = _demo(options) if options.demo else _load(options)
     if options.check_config:
         count = len(config.cameras)
         print(f"{'the demo' if options.demo else options.config}: good, {count} camera{'' if count == 1 else 's'}")
         return 0
-    return _until_stopped(_with_port(config, options.port), running_server)
+    config = _with_port(config, options.port)
+    _set_up_logging(config)
+    listeners = open_listeners(config.server.host, config.server.port, os.environ)
+    from hlscam.app import running_server
+
+    return _until_stopped(running_server(config, listeners))
 
 
 def _record(options: argparse.Namespace) -> int:
-    return _until_stopped(_load(options), running_recorder)
+    config = _load(options)
+    _set_up_logging(config)
+    from hlscam.app import running_recorder
+
+    return _until_stopped(running_recorder(config))
 
 
 def _serve(options: argparse.Namespace) -> int:
-    return _until_stopped(_with_port(_load(options), options.port), running_reader)
+    config = _with_port(_load(options), options.port)
+    _set_up_logging(config)
+    listeners = open_listeners(config.server.host, config.server.port, os.environ)
+    from hlscam.app import running_reader
+
+    return _until_stopped(running_reader(config, listeners))
 
 
-def _until_stopped(config: Config, role: Callable[[Config], AbstractAsyncContextManager[Running]]) -> int:
-    set_up_logging(config.log.level, as_json=config.log.format == "json", secrets=config.secrets)
-    uvloop.run(run_until_stopped(role(config), announce=_announce))
+def _until_stopped(running: AbstractAsyncContextManager[Running]) -> int:
+    import uvloop
+
+    from hlscam.app import run_until_stopped
+
+    uvloop.run(run_until_stopped(running, announce=_announce))
     return 0
 
 
+def _demo(options: argparse.Namespace) -> Config:
+    from hlscam.demo import prepare_demo
+
+    return asyncio.run(prepare_demo(options.demo_folder.absolute(), tell=_tell))
+
+
+def _set_up_logging(config: Config) -> None:
+    set_up_logging(config.log.level, as_json=config.log.format == "json", secrets=config.secrets)
+
+
 def _check(options: argparse.Namespace) -> int:
+    from hlscam.services.books import check_archive
+    from hlscam.services.progress import Progress
+
     config = _load(options)
     set_up_logging("warning", as_json=False, secrets=config.secrets)
     return _told(check_archive(config, Progress(sys.stderr)), well="nothing is wrong")
 
 
 def _reindex(options: argparse.Namespace) -> int:
+    from hlscam.services.books import reindex_archive
+    from hlscam.services.progress import Progress
+
     config = _load(options)
     set_up_logging("info", as_json=False, secrets=config.secrets)
     return _told(reindex_archive(config, Progress(sys.stderr)), well="the catalog is made anew")

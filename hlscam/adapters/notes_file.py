@@ -47,4 +47,14 @@ def write_notes(folder: Path, data: bytes) -> bool:
         beside.unlink()
         raise OSError("the disk is full")
     beside.replace(folder / NOTES_NAME)
+    _sync_folder(folder)
     return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name is durable only with the folder."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -20,6 +20,7 @@ from hlscam.domain.camera_state import CameraState, CameraStatus
 from hlscam.domain.recording import EndReason, Recording
 
 NOTES_NAME = ".camera.json"
+_CLOSED_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,10 @@ class ClockFacts:
 class CameraNotes:
     """The notes. `gap_reason` says why nothing is recorded now; None while something is, and before the first time.
 
-    `open` are the anchors of recordings that nobody closed yet, the one in progress last.
+    `open` are the anchors of recordings that nobody closed yet, the one in progress last; `closed` are the names of the
+    last few that were closed: a short one may never have had an anchor. Media sequences below
+    `listed_below` may have been listed during `boot` of the machine: after a power cut the footage of the newest may
+    be gone, and must not be given again to other footage.
     """
 
     version: Literal[1] = 1
@@ -93,6 +97,9 @@ class CameraNotes:
     counters: Counters = Counters()
     clock: ClockFacts | None = None
     open: tuple[Anchor, ...] = ()
+    closed: tuple[str, ...] = ()
+    listed_below: int = 0
+    boot: str = ""
 
     def anchor(self, name: str) -> Anchor | None:
         """The anchor of an open recording."""
@@ -105,6 +112,10 @@ class CameraNotes:
     def without_anchor(self, name: str) -> tuple[Anchor, ...]:
         """`open` with one less."""
         return tuple(each for each in self.open if each.name != name)
+
+    def with_closed(self, *names: str) -> tuple[str, ...]:
+        """`closed` with these, as many as are worth keeping."""
+        return (*self.closed, *names)[-_CLOSED_KEPT:]
 
     def to_json(self) -> bytes:
         """The file's content."""

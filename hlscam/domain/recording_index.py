@@ -98,17 +98,22 @@ class RecordingIndex:
             self._run.clock.observe(self._us(self._end_ticks), arrival_wall_us)
         return self._list(self._segmenter.push(fragment))
 
-    def finish(self, end_reason: EndReason, *, size_bytes: int, last_write_wall_us: int) -> Recording | None:
+    def finish(
+        self, end_reason: EndReason, *, size_bytes: int, last_write_wall_us: int, whole_segments: bool = False
+    ) -> Recording | None:
         """The file is complete, `size_bytes` long and last written at `last_write_wall_us`.
 
-        Returns its final facts, or None for a file without a single picture.
+        Returns its final facts, or None for a file without a single picture. With `whole_segments` the segment that is
+        being filled is left out, and there may be none at all.
         """
         if self._first is None:
             return None
         if self._run.clock.offset_us is None:
             self._run.clock.observe(self._us(self._end_ticks), last_write_wall_us)
-        self._list(self._segmenter.finish())
-        assert self._facts is not None
+        if not whole_segments:
+            self._list(self._segmenter.finish())
+        if self._facts is None:
+            return None
         final = replace(self._facts, end_reason=end_reason, size_bytes=size_bytes)
         self._facts = final
         self._run.last = final

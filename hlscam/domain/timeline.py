@@ -74,6 +74,14 @@ def last_spans(recordings: Sequence[Recording], *, duration_s: float, at_least: 
     return _newest(whole, duration_s=duration_s, at_least=at_least)
 
 
+def numbered_on(recordings: Sequence[Recording]) -> Sequence[Recording]:
+    """The newest recordings whose media sequences follow each other without a leap."""
+    for index in range(len(recordings) - 1, 0, -1):
+        if recordings[index].first_media_sequence != recordings[index - 1].end_media_sequence:
+            return recordings[index:]
+    return recordings
+
+
 def paced(spans: Sequence[Span], *, opened_for_s: float, ahead_segments: int, kept_s: float) -> list[Span]:
     """The part of a timeline that a viewer who plays it since `opened_for_s` seconds needs now.
 

@@ -25,6 +25,7 @@ from hlscam.domain.camera_notes import Anchor, CameraNotes, Counters
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.run import RunIdentity, run_of_name
+from hlscam.errors import CatalogError
 from hlscam.services.adoption import adopt
 from hlscam.services.catalog_care import CatalogCare
 from hlscam.services.keeper import Kept, take_in
@@ -55,6 +56,7 @@ class Indexer:
         live_segments: int,
         rescan_interval_s: float,
         fsync_interval_s: float,
+        boot: str,
     ) -> None:
         self.archive = archive
         self.catalog = catalog
@@ -64,6 +66,7 @@ class Indexer:
         self.clock = clock
         self.rescan_interval_s = rescan_interval_s
         self.fsync_interval_s = fsync_interval_s
+        self.boot = boot
         self._segment_duration_s = segment_duration_s
         self._live_segments = live_segments
         self._notebooks: dict[str, Notebook] = {}
@@ -88,16 +91,20 @@ class Indexer:
         rows = await self.catalog.recording_names(camera)
         counters = await self._drop_rows(camera, rows.keys() - set(names), notebook.notes.counters)
         missing = [name for name in names if not rows.get(name, False)]
-        progress = LoggedProgress(log, self.clock)
-        unsealed = await adopt(self.archive, self.catalog, camera, missing, progress=progress)
-        torn = await self._take_in_all(camera, unsealed, notebook.notes)
+        taken = await self._take_in_all(camera, await self._adopt(camera, missing), notebook.notes)
         await self._load_live(camera)
+        for each in taken:  # their rows may still have to wait
+            self.live.stream(camera).publish(each.recording, each.init)
         for recording in self.live.stream(camera).recordings:
             counters = counters.after(recording)
         for anchor in notebook.notes.open:
             if anchor.name not in names:
                 counters = self._beyond(anchor, counters)
-        await notebook.change(counters=counters, open=(), gap_reason=_gap_reason(notebook.notes, torn=torn))
+        if self._may_miss_footage(notebook.notes):
+            counters = replace(counters, media_sequence=max(counters.media_sequence, notebook.notes.listed_below))
+        closed = notebook.notes.with_closed(*missing)
+        reason = _gap_reason(notebook.notes, torn=any(each.was_torn for each in taken))
+        await notebook.change(counters=counters, open=(), closed=closed, gap_reason=reason)
         self._in_order.add(camera)
 
     async def _load_live(self, camera: str) -> None:
@@ -113,9 +120,17 @@ class Indexer:
                 await self.forget(row)
         return counters
 
-    async def _take_in_all(self, camera: str, names: list[str], notes: CameraNotes) -> bool:
-        """Take in files that have no box yet; whether one of them was never closed."""
-        torn = False
+    async def _adopt(self, camera: str, names: list[str]) -> list[str]:
+        """Give rows to recordings that say all of themselves; the names of the others."""
+        try:
+            return await adopt(self.archive, self.catalog, camera, names, progress=LoggedProgress(log, self.clock))
+        except CatalogError as error:
+            log.error("camera %s: %s; its recordings are taken in one by one", camera, error.message)
+            return names
+
+    async def _take_in_all(self, camera: str, names: list[str], notes: CameraNotes) -> list[Kept]:
+        """Take in files that have no row, sealing those that have no box."""
+        taken: list[Kept] = []
         for name in names:
             try:
                 kept = await self._take_in(camera, name, notes)
@@ -125,15 +140,16 @@ class Indexer:
                 log.error("%s/%s is left alone: it cannot be read: %s", camera, name, error.strerror)
                 continue
             if kept is not None:
-                torn |= kept.was_torn
+                taken.append(kept)
                 await self.care.keep(kept.recording, kept.init)
-        return torn
+        return taken
 
     async def _take_in(self, camera: str, name: str, notes: CameraNotes) -> Kept | None:
         row = await self.catalog.recording(camera, name)
         before = await self.catalog.recording_before(camera, run_of_name(name) or "", name)
         known = notes.anchor(name) or row
-        kept = await take_in(self.archive, camera, name, before=before, known=known)
+        whole = self._may_miss_footage(notes)
+        kept = await take_in(self.archive, camera, name, before=before, known=known, whole_segments=whole)
         if isinstance(kept, Kept):
             return kept
         if kept.unreadable:
@@ -151,6 +167,10 @@ class Indexer:
             log.error("%s/%s cannot be moved to the quarantine: %s", camera, name, error.strerror)
         else:
             log.warning("%s/%s is no recording (%s): it was moved to %s", camera, name, why, there)
+
+    def _may_miss_footage(self, notes: CameraNotes) -> bool:
+        """Whether the machine went down while it recorded, so that listed footage may never have reached the disk."""
+        return bool(notes.open) and notes.boot != self.boot
 
     def _beyond(self, anchor: Anchor, counters: Counters) -> Counters:
         """Counters beyond a recording that was in progress, and that nobody can read any more."""

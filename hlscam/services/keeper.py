@@ -112,13 +112,20 @@ async def seal(archive: Archive, recording: Recording, *, whole_bytes: int) -> R
 
 
 async def take_in(
-    archive: Archive, camera: str, name: str, *, before: Recording | None, known: Recording | Anchor | None
+    archive: Archive,
+    camera: str,
+    name: str,
+    *,
+    before: Recording | None,
+    known: Recording | Anchor | None,
+    whole_segments: bool = False,
 ) -> Kept | Refused:
     """Bring a recording that nobody follows into the books, sealing it if it never was.
 
     `before` is the recording before it in its run, if one is known; `known` is what the camera's notes or the catalog
     said of it while it was open, if anything: its numbers and times stand, because players have seen them. A file that
-    is not a recording of ours is refused, and left as it is.
+    is not a recording of ours is refused, and left as it is. With `whole_segments` a last segment whose end is not in
+    the file gets no number: players may have seen it longer than it is now. It stays in the file.
 
     A damaged file counts up to the damage and is not touched: a box would have to stand where footage may still be.
     One that cannot be sealed now is kept as an open one. Raises OSError when the file cannot be read.
@@ -134,7 +141,9 @@ async def take_in(
         return Refused("hlscam did not write it for this camera", unreadable=False)
     if not any(each.sample_count for each in found.fragments):
         return Refused(found.damage.message if found.damage else "it holds no picture", unreadable=True)
-    recording = _reckon(identity, name, found, before, known)
+    recording = _reckon(identity, name, found, before, known, whole_segments=whole_segments)
+    if recording is None:
+        return Refused("it holds no whole segment", unreadable=False)
     if found.damage is not None:
         log.error("%s/%s is damaged, and kept up to there: %s", camera, name, found.damage.message)
         return Kept(replace(recording, size_bytes=found.whole_bytes), found.init, was_torn=True)
@@ -158,8 +167,14 @@ def _read_box(camera: str, name: str, box: RecordingBox, size_bytes: int) -> Rec
 
 
 def _reckon(
-    identity: RunIdentity, name: str, found: Scan, before: Recording | None, known: Recording | Anchor | None
-) -> Recording:
+    identity: RunIdentity,
+    name: str,
+    found: Scan,
+    before: Recording | None,
+    known: Recording | Anchor | None,
+    *,
+    whole_segments: bool,
+) -> Recording | None:
     assert found.init is not None
     run = RunIndex(identity)
     if before:
@@ -172,7 +187,9 @@ def _reckon(
     index = run.open_recording(name, found.init, anchor=anchor)
     for fragment in found.fragments:
         index.add(fragment, arrival_wall_us=None)
-    reason = EndReason.SERVER_CRASHED
-    final = index.finish(reason, size_bytes=found.size_bytes, last_write_wall_us=found.last_write_wall_us)
-    assert final is not None
-    return final
+    return index.finish(
+        EndReason.SERVER_CRASHED,
+        size_bytes=found.size_bytes,
+        last_write_wall_us=found.last_write_wall_us,
+        whole_segments=whole_segments,
+    )

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.recording import Recording
-from hlscam.domain.timeline import Span, last_spans
+from hlscam.domain.timeline import Span, last_spans, numbered_on
 from hlscam.isobmff.init_section import InitSection
 
 FEWEST_SEGMENTS = 5
@@ -51,6 +51,7 @@ class LiveStream:
             self._recordings[index] = recording
         else:
             self._recordings.append(recording)
+            self._recordings.sort(key=lambda each: each.first_media_sequence)
             self._drop_oldest()
         self._tell()
 
@@ -69,8 +70,13 @@ class LiveStream:
         self._tell()
 
     def window(self) -> list[Span]:
-        """The segments of the live playlist, oldest first; empty before the first."""
-        return last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
+        """The segments of the live playlist, oldest first; empty before the first.
+
+        It begins after a leap of the numbers (a power cut took listed footage along): numbers in a playlist count up
+        one by one, and a leap that slides out of it would give all that follows other ones.
+        """
+        row = numbered_on(self._recordings)
+        return last_spans(row, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
 
     async def wait_changed(self) -> None:
         """Until the next change."""

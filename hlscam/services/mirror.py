@@ -2,8 +2,8 @@
 
 The file system is the bus. The recorder notes in each camera's folder what it does and the anchor of the recording in
 progress; with the anchor and the file itself a reader knows every segment that the recorder knows, at the same moment.
-What has been closed comes from the catalog, which is only read here. Nothing is written, so any number of
-servers may run on one archive, and come and go while recording goes on.
+What was closed says so in its own box, and what is older comes from the catalog, which is only read here. Nothing is
+written, so any number of servers may run on one archive, and come and go while recording goes on.
 
 A camera's mirror looks again whenever something in its folder changes, and now and then in case an event was lost.
 """
@@ -26,6 +26,7 @@ from hlscam.domain.recording_index import RecordingIndex, RunIndex
 from hlscam.domain.run import RunIdentity
 from hlscam.errors import CatalogError
 from hlscam.isobmff.init_section import InitSection
+from hlscam.services.keeper import read_sealed
 from hlscam.services.live import LiveStream, LiveStreams, load_from_catalog
 from hlscam.services.notebook import Notebook
 from hlscam.services.open_recording import OpenRecording
@@ -81,15 +82,25 @@ class CameraMirror:
             await load_from_catalog(self._stream, self._catalog, self._segments)
             self._is_loaded = True
         notes = await self._notebook.load() or self.notes
-        for name in [each for each in self._followed if notes.anchor(each) is None]:
-            await self._end(name)
+        if not await self._close_all(notes):
+            return  # what comes after would take the numbers of what is missing
         for anchor in notes.open:
             if anchor.name not in self._followed:
                 with contextlib.suppress(FileNotFoundError):
                     await self._begin(anchor)
-        for name, each in self._followed.items():
-            if notes.anchor(name) is not None:
-                await self._read(each)
+        for each in self._followed.values():
+            await self._read(each)
+
+    async def _close_all(self, notes: CameraNotes) -> bool:
+        """Take in what the recorder has closed since the last look; False when one of them cannot be told yet."""
+        known = {each.name: each for each in self._stream.recordings}
+        ended = {name for name, each in known.items() if each.is_open} | self._followed.keys()
+        oldest = min((each.first_media_sequence for each in known.values()), default=0)
+        for name in [*sorted(ended), *notes.closed]:
+            is_new = name in ended or name not in known
+            if is_new and notes.anchor(name) is None and not await self._close(name, not_before=oldest):
+                return False
+        return True
 
     async def _begin(self, anchor: Anchor) -> None:
         def open_index(init: InitSection) -> RecordingIndex | None:
@@ -105,22 +116,29 @@ class CameraMirror:
             assert followed.index.facts is not None
             self._stream.publish(followed.index.facts, followed.init)
 
-    async def _end(self, name: str) -> None:
-        """The recorder has closed it: its row says how it ended, as soon as the catalog has it."""
-        row = await self._catalog.recording(self.camera, name)
-        followed = self._followed[name]
-        if row is None:  # removed, or its row is still to come
-            await self._read(followed)
-            if await self._archive.run(self._archive.path(self.camera, name).exists):
-                return
+    async def _close(self, name: str, *, not_before: int) -> bool:
+        """A recording is complete: its own box says how it ended; False when that cannot be told yet."""
+        try:
+            kept = await read_sealed(self._archive, self.camera, name)
+        except FileNotFoundError:
             self._stream.withdraw(name)
-        elif row.is_open:
-            await self._read(followed)
-            return
-        elif followed.index is not None:
+            self._let_go(name)
+            return True
+        if kept is None:  # damaged, and closed all the same
+            row = await self._catalog.recording(self.camera, name)
+            followed = self._followed.get(name)
+            if row is None or row.is_open or followed is None or followed.index is None:
+                return False
             self._stream.publish(row, followed.init)
-        followed.close()
-        del self._followed[name]
+        elif kept.recording.first_media_sequence >= not_before:
+            self._stream.publish(kept.recording, kept.init)
+        self._let_go(name)
+        return True
+
+    def _let_go(self, name: str) -> None:
+        followed = self._followed.pop(name, None)
+        if followed is not None:
+            followed.close()
 
 
 class ArchiveMirror:

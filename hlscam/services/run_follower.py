@@ -32,6 +32,9 @@ from hlscam.services.open_recording import OpenRecording
 
 log = logging.getLogger(__name__)
 
+_NOTED_AHEAD = 64
+"""Segments that are noted as listed before they are, so that two minutes of them cost one note."""
+
 
 class RunFollower:
     """Follows one run's recordings from its first to its last. `start`, then `finish` when ffmpeg has ended."""
@@ -164,6 +167,9 @@ class RunFollower:
         assert current.index.facts is not None
         if not self._is_settled:
             await self._settle(current.index)
+        end = current.index.facts.end_media_sequence
+        if end > self._notebook.notes.listed_below:
+            await self._notebook.change(listed_below=end + _NOTED_AHEAD, boot=self._indexer.boot)
         self._stream.publish(current.index.facts, current.init)
 
     async def _settle(self, index: RecordingIndex) -> None:
@@ -224,7 +230,8 @@ class RunFollower:
         """An unsealed recording keeps its anchor, for whoever seals it."""
         notes = self._notebook.notes
         anchors = notes.open if final.is_open else notes.without_anchor(final.name)
-        await self._notebook.change(open=anchors, counters=notes.counters.after(final))
+        closed = notes.closed if final.is_open else notes.with_closed(final.name)
+        await self._notebook.change(open=anchors, closed=closed, counters=notes.counters.after(final))
 
     async def _put_away(self, current: OpenRecording) -> None:
         """A file without a single picture."""

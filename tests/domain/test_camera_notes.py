@@ -41,6 +41,9 @@ _notes = st.builds(
     ),
     clock=st.one_of(st.none(), st.builds(ClockFacts, error_us=_counts, drift_ppb=st.integers(-(10**9), 10**9))),
     open=st.lists(_anchors, max_size=3).map(tuple),
+    closed=st.lists(_texts, max_size=3).map(tuple),
+    listed_below=_counts,
+    boot=_texts,
 )
 
 
@@ -68,6 +71,13 @@ def test_anchors_come_and_go_by_name() -> None:
     moved = replace(first, start_wall_us=7)
     assert notes.with_anchor(moved) == (second, moved)
     assert notes.anchor("nothing.mp4") is None
+
+
+def test_the_last_few_closed_ones_are_kept() -> None:
+    notes = CameraNotes()
+    for number in range(20):
+        notes = replace(notes, closed=notes.with_closed(f"{number}.mp4"))
+    assert notes.closed == tuple(f"{number}.mp4" for number in range(12, 20))
 
 
 def test_counters_only_grow() -> None:

@@ -132,6 +132,7 @@ class Studio:
         clock: Clock | None = None,
         recording_s: float = RECORDING_S,
         catalog_url: str = "",
+        boot: str = "first",
     ) -> None:
         self.root = root
         self.archive = Archive(root)
@@ -143,6 +144,7 @@ class Studio:
         self._cameras = {id_: _camera(id_, each) for id_, each in cameras.items()}
         self._observer, self._watching, self._rescan_interval_s = observer, watching, rescan_interval_s
         self._recording_s = recording_s
+        self._boot = boot
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Studio:
@@ -169,6 +171,7 @@ class Studio:
             live_segments=65,
             rescan_interval_s=self._rescan_interval_s,
             fsync_interval_s=2,
+            boot=self._boot,
         )
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = RecorderSettings(
