@@ -20,6 +20,7 @@ from hlscam.errors import ArchiveError
 from hlscam.services.run_follower import RunFollower
 from tests.manual_clock import ManualClock
 from tests.rig.hybrid import growing_form
+from tests.rig.rtsp import refusing_camera
 from tests.rig.waiting import until
 from tests.services.conftest import Life
 from tests.services.studio import FINISHED_BY_US, PATTERN, Segment, Studio, box_types, ffmpegs, fragments_of, lines_of
@@ -220,7 +221,7 @@ def of(segments: dict[int, Segment]) -> list[Segment]:
 
 @pytest.mark.parametrize("catalog_is_lost", [False, True])
 async def test_after_a_crash_all_that_was_listed_stays(crashed_copy: Path, life: Life, catalog_is_lost: bool) -> None:
-    """With the catalog, to the last bit; without it, wall time of the runs in progress is reckoned anew."""
+    """To the last bit, with the catalog or without it."""
     if catalog_is_lost:
         (crashed_copy / "catalog.sqlite3").unlink()
     async with Studio(crashed_copy, IDLE) as studio:
@@ -233,8 +234,6 @@ async def test_after_a_crash_all_that_was_listed_stays(crashed_copy: Path, life:
             lines = {line.media_sequence: line for row in rows for line in lines_of(row)}
             for listed_then in of(life.listed_at_crash[camera]):
                 now = lines[listed_then.media_sequence]
-                if catalog_is_lost:
-                    now = Segment(**{**now.__dict__, "start_wall_us": listed_then.start_wall_us})
                 assert now == listed_then
                 data = (crashed_copy / camera / now.recording).read_bytes()
                 segment = life.listed_at_crash[camera][now.media_sequence].data
@@ -300,3 +299,61 @@ async def test_a_second_start_goes_on_with_the_numbers(archive_copy: Path, life:
     assert newest.first_media_sequence == max(life.seen["porch"]) + 1
     assert newest.discontinuity_sequence == 2
     assert newest.starts_run
+
+
+async def first_of_next_run(root: Path, boot: str = "first") -> Recording:
+    """What the camera records after another start, up to its first segment."""
+    async with Studio(root, {"porch": PATTERN}, boot=boot) as studio:
+        known = studio.newest("porch")
+        await studio.changes("porch", lambda: studio.newest("porch").run != known.run, "recorded again")
+        return next(each for each in studio.live.stream("porch").recordings if each.run == studio.newest("porch").run)
+
+
+async def test_the_next_run_says_why_there_was_a_hole(archive_copy: Path, crashed_copy: Path) -> None:
+    assert (await first_of_next_run(archive_copy)).gap_reason is EndReason.STOPPED
+    assert (await first_of_next_run(crashed_copy)).gap_reason is EndReason.SERVER_CRASHED
+    async with Studio(archive_copy, IDLE) as studio:
+        await studio.status("porch", CameraState.DISABLED)
+    assert (await first_of_next_run(archive_copy)).gap_reason is EndReason.DISABLED
+
+
+async def test_reasons_survive_a_restart(archive_copy: Path) -> None:
+    with refusing_camera() as refusing:
+        for _ in range(2):
+            async with Studio(archive_copy, {"porch": refusing}) as studio:
+                await studio.status("porch", CameraState.WAITING)
+    assert (await first_of_next_run(archive_copy)).gap_reason is EndReason.UNREACHABLE
+
+
+@pytest.mark.parametrize("catalog_is_lost", [False, True])
+async def test_after_a_power_cut_no_listed_number_comes_again(
+    crashed_copy: Path, life: Life, catalog_is_lost: bool
+) -> None:
+    """The newest footage had not reached the disk: the file ends in the middle of a segment that players have seen."""
+    listed_then = life.listed_at_crash["porch"]
+    newest = listed_then[max(listed_then)]
+    path = crashed_copy / "porch" / newest.recording
+    fragments = fragments_of(path)
+    os.truncate(path, next(each for each in fragments if each.offset == newest.offset).end)
+    if catalog_is_lost:
+        (crashed_copy / "catalog.sqlite3").unlink()
+    async with Studio(crashed_copy, IDLE, boot="second") as studio:
+        rows = await studio.catalog.recordings("porch")
+        kept = {line.media_sequence: line for row in rows for line in lines_of(row)}
+        assert max(kept) == newest.media_sequence - 1
+        assert {number: kept[number] for number in listed_then if number in kept} == {
+            each.media_sequence: each for each in of(listed_then) if each.media_sequence in kept
+        }
+    following = await first_of_next_run(crashed_copy, boot="second")
+    assert following.first_media_sequence > newest.media_sequence
+    assert following.discontinuity_sequence == rows[-1].discontinuity_sequence + 1
+
+
+async def test_numbers_of_a_recording_that_vanished_with_the_catalog_do_not_come_again(
+    crashed_copy: Path, life: Life
+) -> None:
+    listed_then = life.listed_at_crash["porch"]
+    (crashed_copy / "porch" / listed_then[max(listed_then)].recording).unlink()
+    (crashed_copy / "catalog.sqlite3").unlink()
+    following = await first_of_next_run(crashed_copy)
+    assert following.first_media_sequence > max(listed_then)

@@ -116,6 +116,7 @@ async def test_a_killed_ffmpeg_costs_its_last_fragment_and_a_discontinuity(life:
     killed, following = next((a, b) for a, b in pairwise(rows) if a.run != b.run)
     assert killed.end_reason is EndReason.CRASHED
     assert following.starts_run
+    assert (rows[0].gap_reason, following.gap_reason) == (None, EndReason.CRASHED)
     assert box_types(life.root / "porch" / killed.name) == FINISHED_BY_US
     for number, segment in life.seen_at_kill.items():
         assert life.seen["porch"][number] == segment

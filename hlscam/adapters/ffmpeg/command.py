@@ -96,8 +96,8 @@ def _input_options(source: Source, reading: InputOptions) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if source.scheme in ("rtsp", "rtsps"):
         options |= {"rtsp_transport": reading.rtsp_transport, "timeout": _SOCKET_TIMEOUT_US}
-        # Nobody here needs a guess of the frame rate, for which ffmpeg would wait for 20 frames: measured at 10 frames a
-        # second, the first fragment is there after 2 s in place of 6.
+        # Nobody here needs a guess of the frame rate, for which ffmpeg would wait for 20 frames: measured at 10 frames
+        # a second, the first fragment is there after 2 s in place of 6.
         options |= {"fpsprobesize": 0}
     elif source.scheme in ("http", "https", "tcp"):
         options |= {"rw_timeout": _SOCKET_TIMEOUT_US}
