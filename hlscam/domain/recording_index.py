@@ -6,7 +6,14 @@ The same code follows a file that grows, takes in one that a crash left behind, 
 all three give the same numbers.
 
 A recording has no facts until its first segment is whole: only then are its numbers and its start fixed, and from
-then on they never change.
+then on they never change. A run's first recording waits until the burst is over with which a run begins
+(`RunClock.is_settled`): what is placed by it is seconds late, for the whole run.
+
+A camera's clock that leaps ahead makes its last picture before the leap as long as the leap: ffmpeg has no other way
+to write it (**measured**). No player could show such a segment, so listing ends before its fragment: what is behind it
+is in the file, and in no segment. That depends on the fragments alone, or two readers would not list the same. The
+recorder ends the run when it sees a leap (`clock_watch.py`); should another recording begin before that, it begins
+as if the camera had sent another stream: a discontinuity, right behind what is listed.
 """
 
 from __future__ import annotations
@@ -22,6 +29,9 @@ from hlscam.domain.segmenter import OpenSegment, Segmenter
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.units import ticks_to_us
+
+_LONGEST_WAIT_IN_SEGMENTS = 5
+"""A burst that is longer is not waited for."""
 
 
 class RunIndex:
@@ -54,6 +64,7 @@ class RecordingIndex:
         self._run = run
         self._anchor = anchor
         self.cut_for_s = run.target_duration_s
+        self._timescale = init.video.timescale
         self._segmenter = Segmenter(
             timescale=init.video.timescale,
             segment_duration_s=run.identity.segment_duration_s,
@@ -65,6 +76,7 @@ class RecordingIndex:
         self._media_bytes = 0
         self._end_ticks = 0
         self._listed_ticks = 0
+        self.has_leapt = False
         self._facts: Recording | None = None
 
     @property
@@ -87,6 +99,9 @@ class RecordingIndex:
 
         `arrival_wall_us` is when the host saw it, None when nobody was looking.
         """
+        self.has_leapt |= self._leaps(fragment)
+        if self.has_leapt:
+            return False
         if self._first is None:
             if not fragment.sample_count:
                 return False  # sound before the first picture is in the file, and in no segment
@@ -110,8 +125,7 @@ class RecordingIndex:
             return None
         if self._run.clock.offset_us is None:
             self._run.clock.observe(self._us(self._end_ticks), last_write_wall_us)
-        if not whole_segments:
-            self._list(self._segmenter.finish())
+        self._list([] if whole_segments else self._segmenter.finish(), is_last=True)
         if self._facts is None:
             return None
         final = replace(self._facts, end_reason=end_reason, size_bytes=size_bytes)
@@ -120,17 +134,42 @@ class RecordingIndex:
         self._run.clock.roll()
         return final
 
-    def _list(self, done: list[SegmentEntry]) -> bool:
+    def _leaps(self, fragment: Fragment) -> bool:
+        """Whether the fragment, or the hole before it, lasts for longer than any picture of this run."""
+        longest_s = self._run.identity.longest_picture_s
+        if longest_s is None:
+            return False
+        audio = self.init.audio
+        if audio is not None and fragment.audio_duration_ticks > longest_s * audio.timescale:
+            return True
+        from_ticks = fragment.decode_ticks if self._first is None else self._end_ticks
+        return fragment.sample_count > 0 and fragment.end_decode_ticks - from_ticks > longest_s * self._timescale
+
+    def _list(self, done: list[SegmentEntry], *, is_last: bool = False) -> bool:
+        """Put whole segments into the table; True when there is something new to tell."""
         for entry in done:
             self._table.append(entry)
             self._listed_ticks += entry.duration_ticks
-        if done:
-            self._refresh_facts()
-        return bool(done)
+        if self._facts is None and not is_last and not self._can_be_placed():
+            return False
+        if not self._table or (self._facts is not None and not done):
+            return False
+        self._refresh_facts()
+        return True
+
+    def _can_be_placed(self) -> bool:
+        """Whether the start may be fixed now: it is known already, or the fragments that tell it have come."""
+        if self._anchor is not None or self._run.last is not None:
+            return True
+        clock = self._run.clock
+        waited_for = clock.is_settled or len(self._table) >= _LONGEST_WAIT_IN_SEGMENTS
+        return clock.offset_us is not None and waited_for
 
     def _refresh_facts(self) -> None:
         if self._facts is None:
             self._facts = self._first_facts()
+            start = self._facts
+            self._run.clock.place(self._us(start.first_decode_ticks), start.start_wall_us, start.slew_ppb)
         self._run.target_duration_s = self._segmenter.target_duration_s
         self._facts = replace(
             self._facts,
@@ -152,7 +191,7 @@ class RecordingIndex:
             init_hash=self.init.hash,
             start_wall_us=anchor.start_wall_us,
             slew_ppb=anchor.slew_ppb,
-            timescale=self.init.video.timescale,
+            timescale=self._timescale,
             first_decode_ticks=self._first.decode_ticks,
             duration_ticks=0,
             first_offset=self._first.offset,
@@ -167,14 +206,14 @@ class RecordingIndex:
         """The numbers and the start of a recording that nobody was told of before."""
         last, identity = self._run.last, self._run.identity
         start_wall_us, slew_ppb = self._placed(first)
-        same_init = last is not None and last.init_hash == self.init.hash
+        runs_on = last is not None and last.init_hash == self.init.hash and not self._is_behind_a_leap(first, last)
         return Anchor(
             name=self.name,
             first_media_sequence=last.end_media_sequence if last else identity.media_sequence,
             discontinuity_sequence=(
-                last.discontinuity_sequence + (not same_init) if last else identity.discontinuity_sequence
+                last.discontinuity_sequence + (not runs_on) if last else identity.discontinuity_sequence
             ),
-            starts_run=not same_init,
+            starts_run=not runs_on,
             gap_reason=None if last else identity.gap_reason,
             start_wall_us=start_wall_us,
             slew_ppb=slew_ppb,
@@ -189,16 +228,28 @@ class RecordingIndex:
             offset_us = clock.offset_us
             assert offset_us is not None, "the first recording of a run is placed by its fragments"
             return max(offset_us + first_us, self._run.identity.not_before_wall_us), 0
-        elapsed_ticks = first.decode_ticks * last.timescale // self.init.video.timescale - last.first_decode_ticks
+        if self._is_behind_a_leap(first, last):
+            return last.end_wall_us, 0
+        elapsed_ticks = self._elapsed_ticks(first, last)
         start_wall_us = max(
             last.start_wall_us + slewed_us(elapsed_ticks, last.timescale, last.slew_ppb), last.end_wall_us
         )
         before_us = ticks_to_us(last.duration_ticks, last.timescale)
         return start_wall_us, clock.slew_ppb(first_us, start_wall_us, before_us)
 
+    def _elapsed_ticks(self, first: Fragment, last: Recording) -> int:
+        """Media time between the starts of the recording before and of this one, in the other's ticks."""
+        return first.decode_ticks * last.timescale // self._timescale - last.first_decode_ticks
+
+    def _is_behind_a_leap(self, first: Fragment, last: Recording) -> bool:
+        longest_s = self._run.identity.longest_picture_s
+        if longest_s is None:
+            return False
+        return self._elapsed_ticks(first, last) - last.duration_ticks > longest_s * last.timescale
+
     def _media(self) -> MediaFacts:
         assert self._first is not None
-        seconds = max(self._end_ticks - self._first.decode_ticks, 1) / self.init.video.timescale
+        seconds = max(self._end_ticks - self._first.decode_ticks, 1) / self._timescale
         audio = self.init.audio
         return MediaFacts(
             video_codec=self.init.video.codec,
@@ -212,4 +263,4 @@ class RecordingIndex:
         )
 
     def _us(self, ticks: int) -> int:
-        return ticks_to_us(ticks, self.init.video.timescale)
+        return ticks_to_us(ticks, self._timescale)

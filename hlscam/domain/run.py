@@ -27,7 +27,9 @@ class RunIdentity:
     `target_duration_s` is None in a camera's very first run, which measures it, for ever: a camera whose
     `segment_duration_s` is set higher later goes on with segments of the duration that its players know.
     `not_before_wall_us` is where the run before ended: wall time never overlaps. `gap_reason` says why there is a hole
-    between the two; None for a camera's first run, and for those of a time when it was not told.
+    between the two; None for a camera's first run, and for those of a time when it was not told. No picture lasts for
+    longer than `longest_picture_s`, or the camera would have been given up: what does is a clock that leapt, and
+    listing ends there. None where that was not known.
     """
 
     camera: str
@@ -38,6 +40,7 @@ class RunIdentity:
     target_duration_s: int | None
     not_before_wall_us: int
     gap_reason: EndReason | None = None
+    longest_picture_s: float | None = None
 
     def to_comment(self) -> str:
         """The identity as the text of the MP4 `comment` (©cmt) metadata item."""
@@ -63,14 +66,14 @@ def _checked(facts: dict[str, Any]) -> RunIdentity | None:
         return None
     texts = (identity.camera, identity.run)
     numbers = (identity.media_sequence, identity.discontinuity_sequence, identity.not_before_wall_us)
-    target_s, wanted_s = identity.target_duration_s, identity.segment_duration_s
+    target_s, seconds = identity.target_duration_s, [identity.segment_duration_s]
+    if identity.longest_picture_s is not None:
+        seconds.append(identity.longest_picture_s)
     sound = (
         all(type(text) is str and text for text in texts)
         and all(type(number) is int and number >= 0 for number in numbers)
         and (target_s is None or (type(target_s) is int and target_s > 0))
-        and type(wanted_s) in (int, float)
-        and math.isfinite(wanted_s)
-        and wanted_s > 0
+        and all(type(each) in (int, float) and math.isfinite(each) and each > 0 for each in seconds)
     )
     return identity if sound else None
 
@@ -78,7 +81,8 @@ def _checked(facts: dict[str, Any]) -> RunIdentity | None:
 def recording_name_pattern(run: str) -> str:
     """The strftime pattern that ffmpeg names recordings by: UTC of the first packet, then the run.
 
-    The run's own suffix keeps two processes, or a host clock that steps back, from ever naming a file twice.
+    The run's own suffix keeps two processes from ever naming a file twice. Within a run ffmpeg itself would, when the
+    host's clock is set back, and write over its own recording.
     """
     return f"%Y%m%dT%H%M%SZ-{run}.mp4"
 

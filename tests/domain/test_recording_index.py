@@ -51,9 +51,9 @@ def test_a_recording_as_it_grows() -> None:
     index = RunIndex(identity()).open_recording("a.mp4", init_section(sound=True))
     row = fragments([*gops(2, 2), Cut(PART_TICKS, sync=True)])
     for fragment in row[:4]:
-        assert not index.add(fragment, arrival_wall_us=NOON_WALL_US)
+        assert not index.add(fragment, arrival_wall_us=NOON_WALL_US + _us(fragment.end_decode_ticks))
         assert index.facts is None
-    assert index.add(row[4], arrival_wall_us=NOON_WALL_US)
+    assert index.add(row[4], arrival_wall_us=NOON_WALL_US + _us(row[4].end_decode_ticks))
     first = index.facts
     assert first is not None
     assert (first.first_media_sequence, first.end_media_sequence) == (1000, 1001)
@@ -241,12 +241,101 @@ def test_a_late_arrival_only_ever_delays(delays_us: list[int]) -> None:
     index = RunIndex(identity()).open_recording("a.mp4", init_section())
     for fragment, delay_us in zip(fragments([*gops(2), Cut(PART_TICKS, sync=True)]), delays_us, strict=True):
         index.add(fragment, arrival_wall_us=NOON_WALL_US + _us(fragment.end_decode_ticks) + delay_us)
-    assert index.facts is not None
-    assert index.facts.start_wall_us == NOON_WALL_US + min(delays_us)
+    final = index.finish(EndReason.STOPPED, size_bytes=1, last_write_wall_us=0)
+    assert final is not None
+    assert NOON_WALL_US + min(delays_us) <= final.start_wall_us <= NOON_WALL_US + max(delays_us)
 
 
 def _us(ticks: int) -> int:
     return ticks * SECOND_US // TIMESCALE
+
+
+@pytest.mark.parametrize("burst_s", [0, 0.5, 1.9, 2.5, 6])
+@pytest.mark.parametrize("reads", [1, 3, 100])
+def test_a_run_is_placed_when_the_burst_that_it_begins_with_is_over(burst_s: float, reads: int) -> None:
+    """`burst_s` of media come at once, which the host sees in some reads 5 ms apart; then all comes in real time."""
+    index = RunIndex(identity()).open_recording("a.mp4", init_section())
+    row = fragments(gops(*[2.0] * 6))
+    burst = [each for each in row if _us(each.end_decode_ticks) <= burst_s * SECOND_US]
+    connected_wall_us = NOON_WALL_US + round(burst_s * SECOND_US) + 3_000
+    listed = False
+    for number, fragment in enumerate(row):
+        arrival_wall_us = NOON_WALL_US + _us(fragment.end_decode_ticks) + 3_000
+        if number < len(burst):
+            arrival_wall_us = connected_wall_us + 5_000 * (number * reads // len(row))
+        listed |= index.add(fragment, arrival_wall_us=arrival_wall_us)
+        assert not listed or number >= len(burst)
+    assert listed
+    assert index.facts is not None
+    assert index.facts.start_wall_us == NOON_WALL_US + 3_000
+
+
+def test_a_burst_without_end_is_not_waited_for() -> None:
+    index = RunIndex(identity()).open_recording("a.mp4", init_section())
+    row = fragments(gops(*[2.0] * 7))
+    listed = [each for each in row if index.add(each, arrival_wall_us=NOON_WALL_US)]
+    assert listed[0] is row[20]
+    assert index.facts is not None
+    assert len(index.facts.segments) == 6
+
+
+@pytest.mark.parametrize("leap_s", [16, 3600, 10 * 3600])
+@pytest.mark.parametrize("cuts_after", [0, 1, 9])
+def test_listing_ends_before_a_leap(leap_s: int, cuts_after: int) -> None:
+    run = RunIndex(identity(longest_picture_s=15))
+    leaping = Cut(leap_s * TIMESCALE, sync=False)
+    row = fragments([*gops(2, 2), Cut(PART_TICKS, sync=True), leaping, *gops(2, 2, 2)[:cuts_after]])
+    index = run.open_recording("a.mp4", init_section())
+    add_all(index, row[:9], wall_us=NOON_WALL_US)
+    leapt_before = index.has_leapt
+    add_all(index, row[9:], wall_us=NOON_WALL_US - leap_s * SECOND_US)
+    assert (leapt_before, index.has_leapt) == (False, True)
+    final = index.finish(EndReason.CLOCK_STEPPED, size_bytes=row[-1].end, last_write_wall_us=0)
+    assert final is not None
+    assert [ticks / TIMESCALE for ticks in final.segments.durations_ticks] == [2, 2, 0.5]
+    assert final.first_offset + sum(final.segments.sizes_bytes) == row[9].offset
+    assert (final.start_wall_us, final.end_wall_us) == (NOON_WALL_US, NOON_WALL_US + 4_500_000)
+    assert final.media.frame_rate == 30
+
+
+def test_a_leap_of_the_sound_alone_is_one_too() -> None:
+    """Camera sound is sent ahead of its pictures, and so it leaps first."""
+    index = RunIndex(identity(longest_picture_s=15)).open_recording("a.mp4", init_section(sound=True))
+    row = fragments(gops(2, 2))
+    add_all(index, row[:6], wall_us=NOON_WALL_US)
+    index.add(replace(row[6], audio_decode_ticks=0, audio_duration_ticks=48_000 * 3600), arrival_wall_us=None)
+    assert index.has_leapt
+
+
+def test_a_hole_between_fragments_is_a_leap_too() -> None:
+    index = RunIndex(identity(longest_picture_s=15)).open_recording("a.mp4", init_section())
+    add_all(index, fragments(gops(2, 2)), wall_us=NOON_WALL_US)
+    hole_ticks = 20 * TIMESCALE
+    add_all(index, fragments(gops(2), decode_ticks=hole_ticks), wall_us=NOON_WALL_US)
+    assert index.has_leapt
+
+
+@pytest.mark.parametrize(("still_s", "longest_s"), [(14, 15), (60, 65), (3600, None)])
+def test_a_picture_that_stands_still_is_no_leap(still_s: int, longest_s: float | None) -> None:
+    run = RunIndex(identity(longest_picture_s=longest_s))
+    row = fragments([*gops(2), Cut(still_s * TIMESCALE, sync=False, pictures=1), *gops(2)])
+    final = record(run, "a.mp4", row, wall_us=NOON_WALL_US)
+    assert final is not None
+    assert final.duration_ticks == (still_s + 4) * TIMESCALE
+
+
+def test_a_recording_behind_a_leap_is_a_discontinuity_and_wall_time_does_not_leap() -> None:
+    """The host rolls by its own clock, and may do so just when a camera's has leapt."""
+    run = RunIndex(identity(longest_picture_s=15))
+    before = record(run, "a.mp4", fragments(gops(2, 2)), wall_us=NOON_WALL_US)
+    after = record(run, "b.mp4", fragments(gops(2, 2), decode_ticks=3600 * TIMESCALE), wall_us=NOON_WALL_US)
+    third = record(run, "c.mp4", fragments(gops(2), decode_ticks=3604 * TIMESCALE), wall_us=NOON_WALL_US)
+    assert before is not None
+    assert after is not None
+    assert third is not None
+    assert (after.starts_run, after.discontinuity_sequence) == (True, before.discontinuity_sequence + 1)
+    assert (after.start_wall_us, after.slew_ppb) == (before.end_wall_us, 0)
+    assert (third.starts_run, third.start_wall_us) == (False, after.end_wall_us)
 
 
 @pytest.mark.parametrize("drift_ppm", [-100, -30, 0, 30, 100])
