@@ -1,4 +1,4 @@
-"""Pauses double from 1 s to 30 s, with jitter that keeps cameras out of step at both ends too."""
+"""Pauses double from 1 s to 5 s, or to another longest, with jitter that keeps cameras out of step at both ends too."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from hlscam.domain.backoff import LONGEST_S, SHORTEST_S, Backoff
 @pytest.mark.parametrize(
     ("unit_random", "pauses_s"),
     [
-        (0.0, [1, 1.5, 3, 6, 12, 22.5, 22.5]),
-        (0.5, [1.125, 2, 4, 8, 16, 26.25, 26.25]),
-        (1 - 1e-12, [1.25, 2.5, 5, 10, 20, 30, 30]),
+        (0.0, [1, 1.5, 3, 3.75, 3.75]),
+        (0.5, [1.125, 2, 4, 4.375, 4.375]),
+        (1 - 1e-12, [1.25, 2.5, 5, 5, 5]),
     ],
 )
 def test_pauses(unit_random: float, pauses_s: list[float]) -> None:
     backoff = Backoff(lambda: unit_random)
     assert [backoff.next_s() for _ in pauses_s] == pytest.approx(pauses_s)
+
+
+def test_another_longest_holds_as_long_as_it_is_asked_for() -> None:
+    backoff = Backoff(lambda: 0.5)
+    assert [backoff.next_s(30) for _ in range(7)] == pytest.approx([1.125, 2, 4, 8, 16, 26.25, 26.25])
+    assert [backoff.next_s() for _ in range(2)] == pytest.approx([4.375, 4.375])
 
 
 def test_it_begins_again_once_it_worked() -> None:
