@@ -37,6 +37,7 @@ from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState
+from hlscam.domain.clock_watch import LONGEST_PICTURE_US
 from hlscam.domain.config import Config
 from hlscam.errors import ArchiveError, CatalogError
 from hlscam.server.application import make_application
@@ -47,10 +48,13 @@ from hlscam.services.indexer import Indexer
 from hlscam.services.live import FEWEST_SEGMENTS, LiveStreams
 from hlscam.services.mirror import ArchiveMirror
 from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
+from hlscam.units import US_PER_S
 
 log = logging.getLogger(__name__)
 
 _LONGEST_DRAIN_S = 3.0
+_LONGEST_SILENCE_MORE_S = 5.0
+"""A camera that was silent for `stall_timeout_s` is looked at once more before it is given up."""
 _ONE_SIGNAL_S = 0.5
 """Signals that follow each other faster than a person presses a key are one."""
 
@@ -175,6 +179,7 @@ async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock)
         live_segments=_live_segments(config),
         rescan_interval_s=config.archive.rescan_interval_s,
         fsync_interval_s=config.archive.fsync_interval_s,
+        longest_picture_s=max(config.recorder.stall_timeout_s + _LONGEST_SILENCE_MORE_S, LONGEST_PICTURE_US / US_PER_S),
         boot=await asyncio.to_thread(boot_id),
     )
     await _recover_all(indexer, config)

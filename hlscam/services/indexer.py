@@ -56,6 +56,7 @@ class Indexer:
         live_segments: int,
         rescan_interval_s: float,
         fsync_interval_s: float,
+        longest_picture_s: float,
         boot: str,
     ) -> None:
         self.archive = archive
@@ -67,6 +68,7 @@ class Indexer:
         self.rescan_interval_s = rescan_interval_s
         self.fsync_interval_s = fsync_interval_s
         self.boot = boot
+        self._longest_picture_s = longest_picture_s
         self._segment_duration_s = segment_duration_s
         self._live_segments = live_segments
         self._notebooks: dict[str, Notebook] = {}
@@ -92,13 +94,16 @@ class Indexer:
         counters = await self._drop_rows(camera, rows.keys() - set(names), notebook.notes.counters)
         missing = [name for name in names if not rows.get(name, False)]
         taken = await self._take_in_all(camera, await self._adopt(camera, missing), notebook.notes)
+        quarantined = (rows.keys() & set(missing)) - set(await self.archive.names(camera))
+        counters = await self._drop_rows(camera, quarantined, counters)
         await self._load_live(camera)
         for each in taken:  # their rows may still have to wait
             self.live.stream(camera).publish(each.recording, each.init)
-        for recording in self.live.stream(camera).recordings:
+        known = self.live.stream(camera).recordings
+        for recording in known:
             counters = counters.after(recording)
         for anchor in notebook.notes.open:
-            if anchor.name not in names:
+            if anchor.name not in {each.name for each in known}:
                 counters = self._beyond(anchor, counters)
         if self._may_miss_footage(notebook.notes):
             counters = replace(counters, media_sequence=max(counters.media_sequence, notebook.notes.listed_below))
@@ -217,6 +222,7 @@ class Indexer:
             target_duration_s=counters.target_duration_s,
             not_before_wall_us=counters.not_before_wall_us,
             gap_reason=None if is_first else notes.gap_reason,
+            longest_picture_s=self._longest_picture_s,
         )
 
 

@@ -143,7 +143,7 @@ async def take_in(
         return Refused(found.damage.message if found.damage else "it holds no picture", unreadable=True)
     recording = _reckon(identity, name, found, before, known, whole_segments=whole_segments)
     if recording is None:
-        return Refused("it holds no whole segment", unreadable=False)
+        return Refused("the power went before its first segment was on the disk", unreadable=True)
     if found.damage is not None:
         log.error("%s/%s is damaged, and kept up to there: %s", camera, name, found.damage.message)
         return Kept(replace(recording, size_bytes=found.whole_bytes), found.init, was_torn=True)

@@ -82,6 +82,7 @@ class CameraRecorder:
         self._backoff = Backoff(random.random)
         self._plan: StreamPlan | None = None
         self._stopping = asyncio.Event()
+        self._clock_is_bad = False
         self._notebook = indexer.notebook(camera_id)
 
     @property
@@ -137,7 +138,7 @@ class CameraRecorder:
         self._plan = plan
         identity = await self._indexer.begin_run(self.camera, system_random.token_hex(4))
         lines: deque[str] = deque(maxlen=_LINES_KEPT)
-        follower = RunFollower(self._indexer, identity)
+        follower = RunFollower(self._indexer, identity, camera_clock=not self._times_by_arrival)
         follower.start()
         why = Diagnosis(EndReason.CRASHED, "hlscam failed")
         try:
@@ -148,6 +149,7 @@ class CameraRecorder:
                 self._plan = replace(plan, audio=None)
             elif follower.fragments_seen == 0:
                 self._plan = None
+            self._clock_is_bad |= follower.clock_fault is not None
         return why
 
     async def _command(self, identity: RunIdentity, plan: StreamPlan) -> list[str]:
@@ -180,9 +182,10 @@ class CameraRecorder:
             judged = verdict.result() if verdict.done() and not ended.done() else None
         finally:
             watching.cancel()
-            if judged is not None:
+            has_stalled = judged is not None and judged.reason is EndReason.STALLED
+            if judged is not None and has_stalled:
                 await self._become(CameraState.STALLED, judged.message, gap_reason=judged.reason)
-            exit_code = await process.stop(quit_grace_s=_HURRY_S if judged else None)
+            exit_code = await process.stop(quit_grace_s=_HURRY_S if has_stalled else None)
             for task in ends - {ended}:
                 task.cancel()
             await asyncio.gather(watching, *ends, return_exceptions=True)
@@ -227,10 +230,15 @@ class CameraRecorder:
             task.cancel()
         await asyncio.gather(stopping, waiting, return_exceptions=True)
 
+    @property
+    def _times_by_arrival(self) -> bool:
+        """Whether pictures are timed by their arrival, because that was asked for or the camera's clock was bad."""
+        return self._config.wallclock_timestamps or self._clock_is_bad
+
     def _reading(self) -> InputOptions:
         return InputOptions(
             rtsp_transport=self._config.rtsp_transport,
-            wallclock_timestamps=self._config.wallclock_timestamps,
+            wallclock_timestamps=self._times_by_arrival,
             extra={name: str(value) for name, value in self._config.input_options.items()},
         )
 

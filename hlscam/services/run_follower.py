@@ -20,15 +20,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from hlscam.adapters.quarantine import remove_shell
-from hlscam.domain.camera_notes import ClockFacts
+from hlscam.domain.clock_watch import ClockFault, HostClockWatch, MediaClockWatch
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.recording_index import RecordingIndex, RunIndex
 from hlscam.domain.run import RunIdentity, run_of_name
+from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.services.indexer import Indexer
 from hlscam.services.keeper import seal
 from hlscam.services.live import LiveStream
 from hlscam.services.open_recording import OpenRecording
+from hlscam.units import US_PER_S, ticks_to_us
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +39,20 @@ _NOTED_AHEAD = 64
 
 
 class RunFollower:
-    """Follows one run's recordings from its first to its last. `start`, then `finish` when ffmpeg has ended."""
+    """Follows one run's recordings from its first to its last. `start`, then `finish` when ffmpeg has ended.
 
-    def __init__(self, indexer: Indexer, identity: RunIdentity) -> None:
+    `camera_clock`: media time is the camera's, so it may be one that cannot be used; `clock_fault` says so then.
+    """
+
+    def __init__(self, indexer: Indexer, identity: RunIdentity, *, camera_clock: bool = True) -> None:
         self.camera = identity.camera
         self.run = identity.run
         self.fragments_seen = 0
         self.last_fragment_mono_s = indexer.clock.mono_s()
         self._indexer = indexer
         self._index = RunIndex(identity)
+        self._clock_watch = MediaClockWatch() if camera_clock else None
+        self._host_watch = HostClockWatch()
         self._changed = indexer.watch.changed(self.camera)
         self._stream: LiveStream = indexer.live.stream(self.camera)
         self._notebook = indexer.notebook(self.camera)
@@ -148,12 +155,39 @@ class RunFollower:
 
     async def _read(self, current: OpenRecording) -> None:
         fragments = await current.read(self._indexer.archive)
-        grown = current.take(fragments, arrival_wall_us=self._indexer.clock.wall_us())
+        arrival_wall_us = None if self.host_clock_stepped() else self._indexer.clock.wall_us()
+        grown = current.take(fragments, arrival_wall_us=arrival_wall_us)
         for each in fragments:
+            self._watch_clock(each, current.init)
             if each.sample_count:  # sound alone is no progress: a camera is for its picture
                 self._saw_fragment()
         if grown:
             await self._publish(current)
+
+    @property
+    def clock_fault(self) -> ClockFault | None:
+        """What is wrong with the camera's clock; the run should end then."""
+        return self._clock_watch.fault if self._clock_watch else None
+
+    def host_clock_stepped(self) -> bool:
+        """Whether the host's clock has been set since the run began: it tells nothing of this run any more."""
+        clock = self._indexer.clock
+        self._host_watch.observe(clock.wall_us(), clock.mono_s())
+        return self._host_watch.step_us is not None
+
+    def _watch_clock(self, fragment: Fragment, init: InitSection) -> None:
+        if self._clock_watch is None:
+            return
+        sound_end_us = None
+        if init.audio is not None and fragment.audio_decode_ticks is not None:
+            end_ticks = fragment.audio_decode_ticks + fragment.audio_duration_ticks
+            sound_end_us = ticks_to_us(end_ticks, init.audio.timescale)
+        self._clock_watch.observe(
+            arrival_us=round(self._indexer.clock.mono_s() * US_PER_S),
+            video_end_us=ticks_to_us(fragment.end_decode_ticks, init.video.timescale),
+            pictures=fragment.sample_count,
+            audio_end_us=sound_end_us,
+        )
 
     def _saw_fragment(self) -> None:
         self.fragments_seen += 1
@@ -178,12 +212,10 @@ class RunFollower:
         assert index.facts is not None
         notes = self._notebook.notes
         counters = replace(notes.counters, target_duration_s=index.facts.target_duration_s)
-        await self._notebook.change(open=notes.with_anchor(index.anchor), counters=counters, clock=self._clock_facts())
+        anchors = notes.with_anchor(index.anchor)
+        await self._notebook.change(open=anchors, counters=counters, clock=self._index.clock.facts())
         await self._indexer.care.keep(index.facts, index.init)
         self._is_settled = True
-
-    def _clock_facts(self) -> ClockFacts | None:
-        return None
 
     async def _close(self, current: OpenRecording, reason: EndReason) -> None:
         """The file is complete: box, row, notes, live edge."""

@@ -14,6 +14,7 @@ from hlscam.domain.recording import EndReason
 from hlscam.services.run_follower import RunFollower
 
 STALLED = Diagnosis(EndReason.STALLED, "the camera sends nothing any more", "check or restart it")
+HOST_STEPPED = Diagnosis(EndReason.CLOCK_STEPPED, "this machine's clock was set", "recording goes on in a new run")
 NOTHING_CAME = Diagnosis(EndReason.STALLED, "the camera takes the connection and sends no picture", "check it")
 
 _LOOK_EVERY_S = 1.0
@@ -31,6 +32,14 @@ class RunWatch:
     async def wait_verdict(self) -> Diagnosis:
         """Until the run should be ended; why."""
         while True:
+            if self.follower.host_clock_stepped():
+                return HOST_STEPPED
+            if self.follower.clock_fault is not None:
+                return Diagnosis(
+                    EndReason.CLOCK_STEPPED,
+                    f"the camera's clock cannot be used: {self.follower.clock_fault}",
+                    "its pictures are timed by their arrival from now on",
+                )
             await self.clock.sleep(_LOOK_EVERY_S)
             if self._is_silent():
                 self.follower.look()  # an event may have been lost

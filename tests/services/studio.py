@@ -171,6 +171,7 @@ class Studio:
             live_segments=65,
             rescan_interval_s=self._rescan_interval_s,
             fsync_interval_s=2,
+            longest_picture_s=15,
             boot=self._boot,
         )
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -245,7 +246,12 @@ async def _end(tasks: list[asyncio.Task[None]]) -> None:
 
 def fragments_of(path: Path) -> list[Fragment]:
     """The whole fragments of a recording."""
-    return [each for each in read_events(path.read_bytes()) if isinstance(each, Fragment)]
+    return fragments_in(path.read_bytes())
+
+
+def fragments_in(data: bytes) -> list[Fragment]:
+    """The whole fragments of a recording's bytes."""
+    return [each for each in read_events(data) if isinstance(each, Fragment)]
 
 
 def box_types(path: Path) -> list[str]:

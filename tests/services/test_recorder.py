@@ -24,6 +24,7 @@ from hlscam.domain.source import UrlSource, parse_source
 from hlscam.services.keeper import read_sealed
 from tests.manual_clock import ManualClock
 from tests.rig.ffmpeg_tools import decode, make_clip, probe
+from tests.rig.leaping import BRIEF_LOOK, LeapingCamera
 from tests.rig.rtsp import RtspCamera, refusing_camera
 from tests.services.conftest import Life
 from tests.services.studio import (
@@ -236,7 +237,7 @@ async def test_a_camera_that_brings_nothing_is_tried_anew(
 ) -> None:
     monkeypatch.setattr(process, "QUIT_GRACE_S", 0.1)
     monkeypatch.setattr(process, "TERM_GRACE_S", 0.1)
-    async with Studio(tmp_path, {"porch": PATTERN}, clock=clock) as studio:
+    async with Studio(tmp_path, {"porch": PATTERN}, clock=clock, recording_s=3600) as studio:
         await studio.segments("porch", 1)
         frozen = ffmpegs(tmp_path / "porch")[0]
         os.kill(frozen, signal.SIGSTOP)  # it lives, and does nothing
@@ -352,3 +353,42 @@ async def test_nothing_blocks_the_loop_and_nothing_is_left_behind(
         os.kill(children[0], 0)  # not even a zombie is left
     assert asyncio.all_tasks() == tasks_before
     assert _open_descriptors() == open_before
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600])
+async def test_a_step_of_the_hosts_clock_is_one_new_run(tmp_path: Path, clock: ManualClock, step_s: float) -> None:
+    async with Studio(tmp_path, {"porch": PATTERN}, clock=clock) as studio:
+        await studio.segments("porch", 2)
+        before = studio.newest("porch")
+        clock.step_wall(step_s)
+        while studio.newest("porch").run == before.run:  # its look once a second, then its pause
+            await clock.wait_sleeping()
+            clock.advance(1)
+            await asyncio.sleep(0.05)
+        await studio.segments("porch", 2)
+        rows = await studio.catalog.recordings("porch")
+    runs = [run for run, _ in groupby(rows, key=lambda row: row.run)]
+    assert len(runs) == 2
+    first = next(row for row in rows if row.run == runs[1])
+    assert first.gap_reason is EndReason.CLOCK_STEPPED
+    for earlier, later in pairwise(rows):
+        assert later.start_wall_us >= earlier.end_wall_us
+
+
+async def test_a_camera_whose_clock_cannot_be_used_is_one_new_run_and_no_storm(tmp_path: Path) -> None:
+    async with LeapingCamera(gop=10) as camera:
+        source = parse_source(camera.url, tmp_path)
+        config = CameraConfig(name="porch", source=source, input_options=BRIEF_LOOK)
+        async with Studio(tmp_path / "archive", {"porch": config}, recording_s=3600) as studio:
+            await studio.segments("porch", 3)
+            camera.leap_every(1)
+            await studio.changes("porch", lambda: studio.newest("porch").discontinuity_sequence == 1, "began a new run")
+            await studio.segments("porch", 6)
+            rows = await studio.catalog.recordings("porch")
+            newest = studio.newest("porch")
+    assert newest.discontinuity_sequence == 1
+    assert newest.gap_reason is EndReason.CLOCK_STEPPED
+    assert len(rows) <= 3
+    for row in [*rows, newest]:
+        assert max(row.segments.durations_ticks) <= 3 * row.timescale
+        assert row.end_wall_us - row.start_wall_us < 60_000_000
