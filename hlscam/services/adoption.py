@@ -13,9 +13,10 @@ import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from hlscam.adapters.archive import Archive
-from hlscam.adapters.catalog.health import discard, is_finished
+from hlscam.adapters.catalog.health import beside, discard, is_finished
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.errors import CatalogError, CatalogRefused
 from hlscam.services.keeper import Kept, read_sealed_file
@@ -33,7 +34,7 @@ async def adopt(
     camera: str,
     names: Sequence[str],
     *,
-    leave_out: Callable[[str], bool] = lambda name: False,
+    leave_out: Callable[[str], bool] = lambda _: False,
     progress: Tells | None = None,
 ) -> list[str]:
     """Write a row for every recording among `names` that has a box of its own; returns the names of the others.
@@ -94,37 +95,48 @@ async def put(catalog: Catalog, kept: Sequence[Kept]) -> None:
     await catalog.put_recordings([each.recording for each in kept], {each.init.hash: each.init.data for each in kept})
 
 
-async def rebuild_beside(
-    archive: Archive, catalog: Catalog, *, leave_out: Callable[[str, str], bool], progress: Tells
-) -> Path:
-    """Make a catalog of all recordings in a file beside that of `catalog`, while others go on with both; its path.
+class Told(Protocol):
+    """What somebody knows of recordings that are in progress, or were until a moment ago: better than their files."""
 
-    Recordings of which `leave_out(camera, name)` says so are not in it. One without a box that can be believed keeps
-    the row it has in `catalog`, where that can be read. Footage is only read. Raises HlscamError and OSError, and
-    leaves no file then.
+    def knows(self, camera: str, name: str) -> bool:
+        """Whether something is known of a recording, if only that it is gone."""
+        ...
+
+    def kept(self) -> list[Kept]:
+        """The recordings that are known, as they are now."""
+        ...
+
+
+async def rebuild_beside(
+    archive: Archive, path: Path, progress: Tells, *, old: Catalog | None = None, told: Told | None = None
+) -> Path:
+    """Make a catalog of all recordings in a file beside `path`, while others go on with both; where it is.
+
+    A recording without a box that can be believed keeps the row it has in the `old` catalog, where that can be read.
+    Footage is only read. Raises HlscamError and OSError, and leaves no file then.
     """
-    made = Path(f"{catalog.path}.new")
+    made = beside(path)
     await asyncio.to_thread(discard, made)  # what a crash left
     try:
-        await _fill(made, archive, catalog, leave_out, progress)
+        await _fill(made, archive, old, told, progress)
     except BaseException:
         await asyncio.to_thread(discard, made)
         raise
     return made
 
 
-async def _fill(
-    made: Path, archive: Archive, old: Catalog, leave_out: Callable[[str, str], bool], progress: Tells
-) -> None:
+async def _fill(made: Path, archive: Archive, old: Catalog | None, told: Told | None, progress: Tells) -> None:
     new = await Catalog.open(f"sqlite:///{made}")
     try:
         for camera in await archive.cameras():
+            known = partial(told.knows, camera) if told else lambda _: False
             names = await archive.names(camera)
-            left_out = partial(leave_out, camera)
-            others = await adopt(archive, new, camera, names, leave_out=left_out, progress=progress)
-            for name in others:
+            others = await adopt(archive, new, camera, names, leave_out=known, progress=progress)
+            for name in others if old else []:
+                assert old is not None
                 if not await _carry_over(old, new, camera, name) and name != names[-1]:  # that one has just begun
                     log.warning("%s/%s has no box of its own, and no row any more", camera, name)
+        await put_all(new, told.kept() if told else [])
     finally:
         await new.close()
     if not await asyncio.to_thread(is_finished, made):

@@ -21,7 +21,7 @@ from typing import Any, TypeAlias
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.engine import parse_url
-from hlscam.adapters.catalog.health import damage_of, put_in_place, set_aside
+from hlscam.adapters.catalog.health import beside, damage_of, discard, put_in_place, set_aside
 from hlscam.adapters.catalog.sqlite_file import path_of
 from hlscam.adapters.catalog.store import Catalog, as_it_is_now
 from hlscam.clock import Clock
@@ -45,25 +45,46 @@ _QUIET_S = 10.0
 _Key: TypeAlias = tuple[str, str]
 
 
-async def open_catalog(url: str, clock: Clock, *, to_rebuild: bool = False) -> Catalog:
-    """The catalog for whoever records: one that is lost is set aside, and an empty one opened instead.
+async def open_catalog(url: str, clock: Clock, archive: Archive | None = None, *, to_rebuild: bool = False) -> Catalog:
+    """The catalog for whoever records: one that is lost is set aside, and made anew.
 
-    `to_rebuild` is for whoever makes it anew in any case: it is looked at to the last byte, and one from a newer hlscam
-    is set aside too, which is refused otherwise. Raises CatalogError.
+    With an `archive`, of which nothing is recorded yet, the new one holds its recordings from its first moment, as far
+    as they have boxes of their own. `to_rebuild` is for whoever fills it in any case: it is looked at to the last byte,
+    and one from a newer hlscam is set aside too, which is refused otherwise. Raises CatalogError.
     """
     path = path_of(parse_url(url))
-    try:
-        return await (_open_looked_through(url, path) if to_rebuild and path else Catalog.open(url))
-    except (CatalogLost, CatalogNewer) as error:
-        if path is None or (isinstance(error, CatalogNewer) and not to_rebuild):
-            raise
-        why = error.message
+    if path is None:
+        return await Catalog.open(url)
+    with contextlib.suppress(OSError):
+        await asyncio.to_thread(discard, beside(path))  # what a crash left of one that was being made
+    if await asyncio.to_thread(path.exists):
+        try:
+            return await (_open_looked_through(url, path) if to_rebuild else Catalog.open(url))
+        except (CatalogLost, CatalogNewer) as error:
+            if isinstance(error, CatalogNewer) and not to_rebuild:
+                raise
+            await _set_aside(path, clock, error.message)
+    if archive is not None:
+        await _prepare(path, clock, archive)
+    return await Catalog.open(url)
+
+
+async def _set_aside(path: Path, clock: Clock, why: str) -> None:
     try:
         aside = await asyncio.to_thread(set_aside, path, clock.wall_us())
     except OSError as error:
         raise CatalogError(f"{why}, and it cannot be renamed: {error.strerror}") from None
     log.error("%s; it is kept as %s, and a new one is made from the recordings", why, aside)
-    return await Catalog.open(url)
+
+
+async def _prepare(path: Path, clock: Clock, archive: Archive) -> None:
+    """Put a catalog of all recordings in the place of none: a server beside us never sees a part of it."""
+    try:
+        if await archive.cameras():
+            made = await rebuild_beside(archive, path, LoggedProgress(log, clock))
+            await asyncio.to_thread(put_in_place, made, path, clock.wall_us())
+    except (HlscamError, OSError) as error:
+        log.error("the catalog cannot be made from the recordings in one go: %s", error)
 
 
 async def _open_looked_through(url: str, path: Path) -> Catalog:
@@ -94,6 +115,7 @@ class CatalogCare:
         self._open: dict[_Key, _Fact] = {}
         self._writing: set[asyncio.Task[bool]] = set()
         self._why_lost = ""
+        self._told_lost = ""
         self._trouble = ""
         self._backoff = Backoff(random.random)
         self._made_anew_mono_s = 0.0
@@ -113,6 +135,7 @@ class CatalogCare:
         if self._task is None:
             return
         task, self._task = self._task, None
+        self._catalog.on_lost = lambda _: None
         task.cancel()
         await asyncio.gather(task, *self._writing, return_exceptions=True)
         if not self._why_lost:
@@ -154,7 +177,9 @@ class CatalogCare:
         if self._why_lost:
             return
         if self._catalog.path is None:
-            log.error("%s: stop hlscam and run `hlscam reindex`; no footage is lost", why)
+            if why != self._told_lost:
+                log.error("%s: stop hlscam and run `hlscam reindex`; no footage is lost", why)
+            self._told_lost = why
             return
         log.error("%s; it is made anew from the recordings, and all else goes on", why)
         self._why_lost = why
@@ -166,6 +191,17 @@ class CatalogCare:
     async def wait_settled(self) -> None:
         """Until all that was told stands in a catalog that is well."""
         await self._settled.wait()
+
+    # For the catalog that is made anew
+
+    def knows(self, camera: str, name: str) -> bool:
+        """Whether something was told of a recording that is not in its file, or not in the catalog yet."""
+        return (camera, name) in self._open or (camera, name) in self._waiting
+
+    def kept(self) -> list[Kept]:
+        """What was told of these recordings last."""
+        facts = {**self._open, **self._waiting}
+        return [fact.kept for fact in facts.values() if fact.kept is not None]
 
     # The task
 
@@ -195,7 +231,7 @@ class CatalogCare:
         assert path is not None
         progress = LoggedProgress(log, self._clock)
         try:
-            made = await rebuild_beside(self._archive, self._catalog, leave_out=self._is_told, progress=progress)
+            made = await rebuild_beside(self._archive, path, progress, old=self._catalog, told=self)
             aside = await asyncio.to_thread(put_in_place, made, path, self._clock.wall_us())
             await self._catalog.reopen()
         except (HlscamError, OSError) as error:
@@ -206,9 +242,6 @@ class CatalogCare:
         self._made_anew_mono_s = self._clock.mono_s()
         self._next_attempt_mono_s = self._made_anew_mono_s + self._backoff.next_s()
         log.info("the catalog is made anew%s", f"; what was left of the old one is kept as {aside}" if aside else "")
-
-    def _is_told(self, camera: str, name: str) -> bool:
-        return (camera, name) in self._open or (camera, name) in self._waiting
 
     async def _take(self, fact: _Fact) -> None:
         """Let a fact wait, and where nothing is wrong try at once to write it."""

@@ -22,7 +22,6 @@ from itertools import accumulate
 from pathlib import Path
 
 from hlscam.adapters.archive import Archive
-from hlscam.adapters.catalog.store import Catalog
 from hlscam.adapters.ffmpeg.features import find_ffmpeg
 from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
@@ -33,7 +32,7 @@ from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.reader import read_events
-from hlscam.services.catalog_care import CatalogCare
+from hlscam.services.catalog_care import CatalogCare, open_catalog
 from hlscam.services.indexer import Indexer
 from hlscam.services.live import LiveStream, LiveStreams
 from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
@@ -151,7 +150,7 @@ class Studio:
         stack = await self._stack.__aenter__()
         self.root.mkdir(parents=True, exist_ok=True)
         stack.push_async_callback(asyncio.to_thread, self.archive.close)
-        self.catalog = await Catalog.open(self.catalog_url)
+        self.catalog = await open_catalog(self.catalog_url, SystemClock(), self.archive)
         stack.push_async_callback(self.catalog.close)
         self.watch = ArchiveWatch(self.root, self._observer)
         if self._watching:

@@ -49,6 +49,11 @@ async def rows_of(root: Path) -> list[Recording]:
         await catalog.close()
 
 
+def unusable(root: Path) -> list[Path]:
+    """The catalogs that were set aside, without their logs."""
+    return sorted(each for each in root.glob("catalog.sqlite3.unusable-*") if not each.name.endswith(("-wal", "-shm")))
+
+
 def _keep(_path: Path) -> None: ...
 
 
@@ -114,7 +119,8 @@ async def test_reindex_names_what_it_cannot_take_in(archive_copy: Path) -> None:
 async def test_reindex_keeps_an_unusable_catalog_aside(archive_copy: Path) -> None:
     _overwrite(archive_copy / "catalog.sqlite3")
     await reindex(archive_copy)
-    assert (archive_copy / "catalog.sqlite3.unusable").read_bytes().startswith(b"this is no database")
+    (aside,) = unusable(archive_copy)
+    assert aside.read_bytes().startswith(b"this is no database")
 
 
 async def test_reindex_wants_the_archive_for_itself(archive_copy: Path) -> None:

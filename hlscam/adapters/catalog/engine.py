@@ -34,7 +34,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from hlscam.adapters.catalog.rows import REBUILD_HINT
-from hlscam.adapters.catalog.sqlite_file import connect, file_id
+from hlscam.adapters.catalog.sqlite_file import FileId, connect, file_id
 from hlscam.errors import CatalogError, CatalogLost, CatalogRefused
 
 READERS = 4
@@ -87,10 +87,7 @@ def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
     def on_do_connect(
         _dialect: Dialect, record: ConnectionPoolEntry, arguments: tuple[str], options: dict[str, Any]
     ) -> sqlite3.Connection:
-        connection, record.info[_FILE] = connect(arguments[0], create=writes, **options)
-        connection.isolation_level = None
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}").close()
+        connection, record.info[_FILE] = connect(arguments[0], pragmas, create=writes, **options)
         return connection
 
     @event.listens_for(engine, "begin")
@@ -98,12 +95,19 @@ def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
         connection.exec_driver_sql(begin)
 
     if not writes:
+        _follow_the_file(engine)
 
-        @event.listens_for(engine, "checkout")
-        def on_checkout(_connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
-            now = file_id(engine.url.database or "")
-            if now is not None and now != record.info[_FILE]:
-                raise DisconnectionError("the catalog's file is another one now")
+
+def _follow_the_file(engine: Engine) -> None:
+    """Have readers connect anew when another file has the catalog's name, and never fall back to one before it."""
+    newest: FileId | None = None
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(_connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: object) -> None:
+        nonlocal newest
+        newest = file_id(engine.url.database or "") or newest
+        if newest is not None and record.info[_FILE] != newest:
+            raise DisconnectionError("the catalog's file is another one now")
 
 
 def turn_on_wal(writer: Engine) -> None:
@@ -155,8 +159,10 @@ def plainly(url: URL) -> Iterator[None]:
         raise CatalogRefused(f"the catalog refuses this: {error.orig}") from error
     except (DBAPIError, sqlite3.Error) as error:
         raise _told(url, getattr(error, "orig", None) or error) from error
-    except (InvalidRequestError, NoConnectionFree) as error:  # no connection, after several attempts
+    except (InvalidRequestError, NoConnectionFree) as error:  # what the pool raises after several attempts
         raise _told(url, error) from error
+    except OSError as error:
+        raise CatalogError(f"the catalog {shown(url)} cannot be looked up: {error.strerror}") from error
     except (OverflowError, UnicodeError) as error:
         raise CatalogRefused(f"the catalog cannot hold this: {error}") from error
 

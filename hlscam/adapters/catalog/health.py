@@ -114,6 +114,11 @@ def _free_name(path: Path, wall_us: int) -> Path:
     return next(each for each in names if not any(Path(f"{each}{suffix}").exists() for suffix in _ALL_SUFFIXES))
 
 
+def beside(path: Path) -> Path:
+    """Where a catalog is made that is to take the place of this one."""
+    return Path(f"{path}.new")
+
+
 def put_in_place(made: Path, path: Path, wall_us: int) -> Path | None:
     """Make the finished catalog in the file `made` the one at `path`, what was there set aside; where that is now.
 

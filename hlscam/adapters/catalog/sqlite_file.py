@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -33,6 +34,7 @@ SUFFIXES = ("", "-wal", "-shm")
 """The database, its write-ahead log, and the index of that."""
 
 _ATTEMPTS = 5
+_MISSING = (FileNotFoundError, NotADirectoryError)
 
 
 def path_of(url: URL) -> Path | None:
@@ -44,22 +46,22 @@ def file_id(path: Path | str) -> FileId | None:
     """Which file has this name now; None where there is none. Raises OSError when it cannot be looked up."""
     try:
         status = os.stat(path)  # noqa: PTH116 (asked before every read, and Path takes three times as long)
-    except FileNotFoundError:
+    except _MISSING:
         return None
     return status.st_dev, status.st_ino
 
 
-def connect(path: str, *, create: bool, **options: Any) -> tuple[sqlite3.Connection, FileId]:
-    """A connection, and the file that it is to. A missing file is made by `create` alone.
+def connect(path: str, pragmas: Sequence[str], *, create: bool, **options: Any) -> tuple[sqlite3.Connection, FileId]:
+    """A connection that begins no transaction by itself, and the file that it is to.
 
-    Raises CatalogError where there is none, and sqlite3.Error.
+    A missing file is made by `create` alone. Raises CatalogError where there is none, and sqlite3.Error.
     """
     for _ in range(_ATTEMPTS):
         before = file_id(path)
         if before is None and not create:
             raise CatalogError(f"the catalog {path} is not there yet", hint="is `hlscam record` running? It makes it")
         try:
-            connection = _connect(path, "rwc" if create else "rw", options)
+            connection = _connect(path, "rwc" if create else "rw", pragmas, options)
         except sqlite3.Error:
             if before is None or file_id(path) == before:
                 raise
@@ -70,10 +72,12 @@ def connect(path: str, *, create: bool, **options: Any) -> tuple[sqlite3.Connect
     raise CatalogError(f"the catalog {path} is being replaced all the time", hint="another program does that")
 
 
-def _connect(path: str, mode: str, options: dict[str, Any]) -> sqlite3.Connection:
+def _connect(path: str, mode: str, pragmas: Sequence[str], options: dict[str, Any]) -> sqlite3.Connection:
     connection: sqlite3.Connection = sqlite3.connect(f"file:{quote(path)}?mode={mode}", uri=True, **options)
     try:
-        connection.execute("PRAGMA schema_version").close()
+        connection.isolation_level = None
+        for pragma in (*pragmas, "schema_version"):  # the last one reads, so that the log is found
+            connection.execute(f"PRAGMA {pragma}").close()
     except BaseException:
         connection.close()
         raise
@@ -92,7 +96,7 @@ class Mark:
         """The files as they are now; None when the database itself is gone."""
         try:
             status = path.stat()
-        except FileNotFoundError:
+        except _MISSING:
             return None
         beside = (file_id(f"{path}{suffix}") for suffix in SUFFIXES[1:])
         return cls(((status.st_dev, status.st_ino), *beside), status.st_size)

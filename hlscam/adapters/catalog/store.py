@@ -98,8 +98,7 @@ class Catalog:
             if self.path is not None and not self.path.exists():
                 raise self._loss("is gone")
             self._open_writer()
-            for _ in range(READERS):  # idle ones take turns, and let go of the old file now; others do after their work
-                self._reader.connect().close()
+            self._let_go_of_the_old_file()
 
         await self._in(self._write_thread, in_thread)
 
@@ -140,6 +139,12 @@ class Catalog:
         with contextlib.ExitStack() as held:
             for _ in range(READERS if self.path else 0):
                 held.enter_context(self._reader.connect())
+
+    def _let_go_of_the_old_file(self) -> None:
+        """Have idle readers notice a new file now (they take turns); the others do when they are asked next."""
+        with contextlib.suppress(CatalogError), plainly(self._url):
+            for _ in range(READERS):
+                self._reader.connect().close()
 
     def _refuse_a_lost_file(self) -> None:
         if self._mark is None or self.path is None:
@@ -361,10 +366,14 @@ class Catalog:
     async def _read(self, work: Callable[[Connection], T]) -> T:
         def in_thread() -> T:
             with self._reader.connect() as connection:
-                if not connection.info.get(_KNOWN):
+                is_new = not connection.info.get(_KNOWN)
+                if is_new:
                     migrate.refuse_others(connection)
                     connection.info[_KNOWN] = True
-                return work(connection)
+                found = work(connection)
+            if is_new:
+                self._let_go_of_the_old_file()
+            return found
 
         return await self._in(self._read_threads, in_thread)
 

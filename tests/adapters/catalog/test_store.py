@@ -25,6 +25,7 @@ async def test_wal_is_on_and_every_connection_is_set_up(catalog: Catalog, path: 
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     for engine, query_only in ((catalog._writer, 0), (catalog._reader, 1)):
+        assert engine is not None
         with engine.connect() as connection:
             settings = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
