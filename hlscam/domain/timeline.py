@@ -6,6 +6,12 @@ them with the segments it has so far.
 
 A hole in wall time lies between two runs. Nothing stands for it in the playlist but the discontinuity and the jump of
 program date time of the run that follows (EXT-X-GAP makes VLC stop and hls.js freeze).
+
+A hole in the numbers is where a recording is missing: retention removes the neighbours of a protected one, or
+somebody removed a file. Players count the segments of a playlist up from EXT-X-MEDIA-SEQUENCE, so what stands behind
+such a hole has another number for them than its URL says, and a smaller one each time that the hole becomes wider.
+hls.js takes it for an error when a segment's number changes in a reload. So a playlist that lists both sides of such a
+hole is never loaded again: it has an end.
 """
 
 from __future__ import annotations
@@ -31,6 +37,11 @@ class Span:
     @property
     def media_sequence(self) -> int:
         return self.recording.first_media_sequence + self.first
+
+    @property
+    def end_media_sequence(self) -> int:
+        """One past the last segment's number."""
+        return self.recording.first_media_sequence + self.end
 
     @property
     def discontinuity(self) -> bool:
@@ -167,9 +178,21 @@ def _blocks(spans: Sequence[Span]) -> Iterator[str]:
 def _torn_apart(before: Span, after: Span) -> bool:
     """Whether a recording that stood between the two is missing, so that media time jumps."""
     return (
-        before.media_sequence + before.end - before.first != after.media_sequence
+        _numbers_jump(before, after)
         or before.recording.discontinuity_sequence != after.recording.discontinuity_sequence
     )
+
+
+def _numbers_jump(before: Span, after: Span) -> bool:
+    return before.end_media_sequence != after.media_sequence
+
+
+def counted(spans: Sequence[Span]) -> list[Span]:
+    """The spans up to the first hole in the numbers: those whose segments players number as we do."""
+    for index, (before, after) in enumerate(pairwise(spans), start=1):
+        if _numbers_jump(before, after):
+            return list(spans[:index])
+    return list(spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,5 +230,7 @@ def numbering_faults(recordings: Sequence[Recording]) -> Iterator[str]:
             yield f"{after.name}: discontinuity_sequence goes back from {before.name}"
         if after.start_wall_us < before.end_wall_us:
             yield f"{after.name}: starts before {before.name} has ended"
-        if (after.discontinuity_sequence != before.discontinuity_sequence) != after.starts_run:
+        is_next = after.first_media_sequence == before.end_media_sequence  # else the one that began the run may be gone
+        begins = after.discontinuity_sequence != before.discontinuity_sequence
+        if begins != after.starts_run and (is_next or after.starts_run):
             yield f"{after.name}: its discontinuity_sequence does not fit its place in the run"

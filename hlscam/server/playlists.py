@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from hlscam.domain.recording import Recording
-from hlscam.domain.timeline import Span, media_playlist, paced, spans_between
+from hlscam.domain.timeline import Span, counted, media_playlist, paced, spans_between
 from hlscam.errors import NotFound, NotReady
 from hlscam.hls.multivariant import Variant, render_multivariant
 from hlscam.server.queries import TimeRange, not_in_future, optional_time, required_time, time_range
@@ -110,17 +110,21 @@ class _Found:
         return replace(self, recordings=copied)
 
     def render(self) -> str:
-        """The playlist; empty without a single segment."""
+        """The playlist; empty without a single segment.
+
+        One that goes over a hole in the numbers ends there, or now: its segments are numbered for this once only.
+        """
         spans = spans_between(self.recordings, self.from_wall_us, self.to_wall_us)
-        if spans and self.opened_for_s is not None:
-            shown = paced(
-                spans,
-                opened_for_s=self.opened_for_s,
-                ahead_segments=_PACED_AHEAD_SEGMENTS,
-                kept_s=_PACED_KEPT_S,
-            )
-            return media_playlist(shown).render()
-        return media_playlist(spans, ended=self.ended, from_start=not self.ended).render() if spans else ""
+        if not spans:
+            return ""
+        known = counted(spans)
+        if self.opened_for_s is not None:
+            pace = self.opened_for_s
+            shown = paced(known, opened_for_s=pace, ahead_segments=_PACED_AHEAD_SEGMENTS, kept_s=_PACED_KEPT_S)
+            is_out = len(known) < len(spans) and shown[-1].end_media_sequence == known[-1].end_media_sequence
+            return media_playlist(shown, ended=is_out).render()
+        ended = self.ended or len(known) < len(spans)
+        return media_playlist(spans, ended=ended, from_start=not ended).render()
 
 
 async def _find(services: Services, camera: str, wanted: TimeRange) -> _Found:

@@ -140,7 +140,10 @@ async def _check_camera(
 async def _check_recording(archive: Archive, catalog: Catalog, row: Recording) -> list[str]:
     try:
         found = await scan(archive, row.camera, row.name)
+        sealed = await read_sealed(archive, row.camera, row.name)
     except OSError as error:
+        if await catalog.recording(row.camera, row.name) is None:
+            return []  # retention has removed it since the rows were read
         return [f"cannot be read: {error.strerror}"]
     faults = [found.damage.message] if found.damage else []
     faults += _file_faults(row, found)
@@ -149,7 +152,6 @@ async def _check_recording(archive: Archive, catalog: Catalog, row: Recording) -
         faults.append(f"its init section {row.init_hash} is not in the catalog")
     elif found.init is not None and found.init.data != init:
         faults.append("its init section is not the one in the catalog")
-    sealed = await read_sealed(archive, row.camera, row.name)
     if sealed is None:
         faults.append("has no box of its own: run reindex")
     elif sealed.recording != row:

@@ -18,6 +18,7 @@ from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from hlscam.domain.timeline import (
     Span,
     Stretch,
+    counted,
     last_spans,
     media_playlist,
     numbering_faults,
@@ -260,6 +261,28 @@ def test_a_missing_recording_is_a_discontinuity() -> None:
     assert "#EXT-X-DISCONTINUITY" in lines(whole(recording(0), run_lost))
 
 
+def test_players_number_as_we_do_up_to_a_hole_in_the_numbers() -> None:
+    """They count up from EXT-X-MEDIA-SEQUENCE; behind a hole the URL says another number."""
+    spans = whole(recording(0), recording(1), recording(4), recording(5))
+    assert counted(spans) == spans[:2]
+    assert counted(spans[2:]) == spans[2:]
+    assert counted(spans[:1]) == spans[:1]
+    assert counted([]) == []
+    for known in (spans[:2], spans[2:]):
+        found = list(listed(media_playlist(known).render()))
+        assert [each.media_sequence for each in found] == [int(each.uri.removesuffix(".m4s")) for each in found]
+    behind = list(listed(media_playlist(spans, ended=True).render()))[6:]
+    assert [each.media_sequence for each in behind] == [6, 7, 8, 9, 10, 11]
+    assert [each.uri for each in behind] == ["12.m4s", "13.m4s", "14.m4s", "15.m4s", "16.m4s", "17.m4s"]
+
+
+@given(histories(), st.data())
+def test_a_part_of_a_recording_is_no_hole(recordings: list[Recording], data: st.DataObject) -> None:
+    whole_us = (recordings[0].start_wall_us, recordings[-1].end_wall_us)
+    spans = spans_between(recordings, data.draw(st.integers(*whole_us)), None)
+    assert counted(spans) == spans
+
+
 def test_the_very_first_run_follows_nothing() -> None:
     assert "#EXT-X-DISCONTINUITY" not in lines(whole(recording(0)))
     second = recording(0, discontinuity_sequence=1)
@@ -343,6 +366,24 @@ def test_faults_are_named(changes: dict[str, Any], fault: str) -> None:
     assert found.startswith("00001.mp4: ")
     assert found.endswith(fault)
     assert list(numbering_faults([before, recording(1, discontinuity_sequence=5)])) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "is_sound"),
+    [
+        ({}, True),
+        ({"discontinuity_sequence": 7}, True),
+        ({"discontinuity_sequence": 7, "starts_run": True}, True),
+        ({"starts_run": True}, False),
+        ({"discontinuity_sequence": 4, "starts_run": True}, False),
+        ({"discontinuity_sequence": 4}, False),
+    ],
+)
+def test_a_hole_that_retention_left_is_no_fault(after: dict[str, Any], is_sound: bool) -> None:
+    """The recording that began the later run may be among those that are gone."""
+    before = recording(0, discontinuity_sequence=5)
+    found = list(numbering_faults([before, recording(3, **({"discontinuity_sequence": 5} | after))]))
+    assert (found == []) == is_sound, found
 
 
 @pytest.mark.parametrize(

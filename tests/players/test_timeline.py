@@ -159,6 +159,24 @@ async def test_hls_js_plays_on_over_a_hole(server: HlscamServer) -> None:
     assert max(after - before for before, after in pairwise(dates)) > hole_ms
 
 
+async def test_hls_js_plays_on_over_what_retention_removed(archive: Path, tmp_path: Path) -> None:
+    """From a recording that is protected, whose neighbours are gone, through all that is left, to an end."""
+    shutil.copytree(archive / "archive", tmp_path / "archive")
+    for path in sorted((tmp_path / "archive" / "avc").glob("*.mp4"))[1:3]:
+        path.unlink()
+    async with HlscamServer(tmp_path, CAMERAS.format(enabled="false")) as server:
+        kept, after, *_ = await _recordings(server, "avc")
+        look = await _play_fast(server, f"hls/avc/timeline.m3u8?from={kept['start']}")
+    assert look["errors"] == []
+    numbers = [int(Path(frag["url"]).stem) for frag in look["frags"]]
+    first, behind = kept["first_media_sequence"], after["first_media_sequence"]
+    before = [number for number in numbers if number < behind]
+    assert before == list(range(first, first + len(before)))
+    assert behind in numbers
+    assert behind - before[-1] > 6
+    assert numbers[-1] > behind + 6
+
+
 async def test_vlc_plays_on_over_a_hole(server: HlscamServer) -> None:
     """From 4 s before the end of the first run: VLC must show more pictures than were left of it."""
     both = await runs(server, "avc")

@@ -388,6 +388,68 @@ async def test_after_retention_the_rest_keeps_its_numbers(serve: Serve, own_fold
     assert not playlist["segments"][0]["discontinuity"]
 
 
+async def with_a_hole(serve: Serve, folder: Path) -> Serving:
+    """Served after retention took the neighbour of the first recording, which is protected."""
+    serving = await serve(make_config(folder))
+    await remove(serving, serving.recordings[1])
+    return await serve(make_config(folder))
+
+
+async def remove(serving: Serving, recording: Recording) -> None:
+    await serving.services.catalog.remove_recording("gate", recording.name)
+    serving.services.archive.path("gate", recording.name).unlink()
+
+
+async def test_a_timeline_over_a_hole_in_the_numbers_has_an_end(serve: Serve, own_folder: Path) -> None:
+    """Players count, so behind the hole a segment's number changes when the hole grows: they must not load it again."""
+    serving = await with_a_hole(serve, own_folder)
+    kept, after = serving.recordings[0], serving.recordings[1]
+    assert kept.end_media_sequence < after.first_media_sequence
+    expected = segments_of(serving.recordings)
+    answer = await range_of(serving, 0)
+    text = answer.body.decode()
+    playlist = await lint(text)
+    assert numbers_in(text) == [number for number, _, _ in expected]
+    assert dates_in(text) == pytest.approx([start for _, start, _ in expected], abs=1100)
+    assert (playlist["ended"], playlist["start"]) == (True, None)
+    assert answer.headers["cache-control"] == "public, max-age=1"  # more has come by the next time that somebody asks
+    assert playlist["segments"][len(kept.segments)]["discontinuity"]
+    assert [each["mediaSequence"] for each in playlist["segments"]] == [
+        kept.first_media_sequence + index for index in range(len(expected))
+    ]
+    for segment in m3u8.loads(text).segments:
+        assert (await serving.ask(f"/hls/gate/{segment.uri}")).status == 200
+
+
+async def test_a_timeline_beside_a_hole_goes_on_into_live(serve: Serve, own_folder: Path) -> None:
+    serving = await with_a_hole(serve, own_folder)
+    kept, after = serving.recordings[0], serving.recordings[1]
+    for moment in (kept.end_wall_us, after.start_wall_us):
+        text = await serving.text(f"/hls/gate/timeline.m3u8?from={at(moment)}")
+        playlist = await lint(text)
+        assert (playlist["ended"], playlist["segments"][0]["mediaSequence"]) == (False, after.first_media_sequence)
+        assert numbers_in(text) == [each["mediaSequence"] for each in playlist["segments"]]
+    for number in range(kept.end_media_sequence, after.first_media_sequence):
+        assert (await serving.ask(f"/hls/gate/{number}.m4s")).status == 410
+
+
+async def test_an_opened_timeline_ends_at_a_hole_in_the_numbers(serve: Serve, own_folder: Path) -> None:
+    """It slides, so it lists what stands before the hole, and then no more."""
+    serving = await with_a_hole(serve, own_folder)
+    kept = serving.recordings[0]
+    multivariant = await lint(await serving.text(f"/hls/gate/index.m3u8?from={at(serving.first_us)}"))
+    path = f"/hls/gate/{multivariant['variants'][0]['uri']}"
+    texts = []
+    for _ in range(8):
+        texts.append(await serving.text(path))
+        serving.clock.advance(1)
+    for text, playlist in zip(texts, await lint_all(texts), strict=True):
+        numbers = numbers_in(text)
+        assert numbers == [each["mediaSequence"] for each in playlist["segments"]]
+        assert playlist["ended"] == (numbers[-1] == kept.end_media_sequence - 1)
+    assert numbers_in(texts[-1]) == list(range(kept.first_media_sequence, kept.end_media_sequence))
+
+
 # Long ones
 
 

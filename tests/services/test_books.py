@@ -141,6 +141,22 @@ async def test_check_beside_a_running_recorder_does_not_mind_open_recordings(cra
     assert any("was never closed: start the server, or run reindex" in each for each in await check(crashed_copy))
 
 
+async def test_check_does_not_mind_what_retention_removes_meanwhile(archive_copy: Path) -> None:
+    """The rows were read, and then one goes and its file with it."""
+    rows = await rows_of(archive_copy)
+
+    class Meanwhile(Progress):
+        def tell(self, what: str, done: int, of: int) -> None:
+            if (what, done) == ("check porch", 2):
+                with closing(sqlite3.connect(archive_copy / "catalog.sqlite3")) as catalog:
+                    catalog.execute("DELETE FROM recordings WHERE name = ?", [rows[1].name])
+                    catalog.commit()
+                (archive_copy / "porch" / rows[1].name).unlink()
+
+    assert await check_archive(config_of(archive_copy), Meanwhile(io.StringIO())) == []
+    assert await check(archive_copy) == [], "nor the hole that it leaves"
+
+
 def _truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
 
