@@ -4,25 +4,42 @@ Live, ten seconds ago and three weeks ago are windows on one row of recordings, 
 one way to list it. Recordings come in media_sequence order, as the catalog gives them; the open one is among
 them with the segments it has so far.
 
-A hole in wall time lies between two runs. Nothing stands for it in the playlist but the discontinuity and the jump of
-program date time of the run that follows (EXT-X-GAP makes VLC stop and hls.js freeze).
+A hole in wall time lies between two runs. In the playlist it is the discontinuity and the jump of program date time of
+the run that follows, and an EXT-X-DATERANGE that says why. EXT-X-GAP makes VLC stop and hls.js freeze, so it is only
+for who asks. Then one entry stands for each discontinuity, in front of it, wherever both its sides are listed
+(ExoPlayer does not get past one at the beginning), and the numbers of that playlist are media_sequence +
+discontinuity_sequence: the same in every window.
 
-A hole in the numbers is where a recording is missing: retention removes the neighbours of a protected one, or
-somebody removed a file. Players count the segments of a playlist up from EXT-X-MEDIA-SEQUENCE, so what stands behind
-such a hole has another number for them than its URL says, and a smaller one each time that the hole becomes wider.
-hls.js takes it for an error when a segment's number changes in a reload. So a playlist that lists both sides of such a
-hole is never loaded again: it has an end.
+Players count the segments of a playlist up from EXT-X-MEDIA-SEQUENCE, and take it for an error when a segment's number
+changes in a reload. Two things make the numbers leap:
+
+* After a power cut a run begins a few numbers further on. A timeline counts on from its beginning, which says the same
+  in every reload. The live window begins behind the leap, for it slides, and says the same to whoever comes.
+* Recordings are missing: retention removed the neighbours of a protected one, or somebody removed a file. Such a hole
+  becomes wider, and all behind it would get smaller numbers each time. So a playlist that lists both its sides is never
+  loaded again: it has an end.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, pairwise
 
+from hlscam.domain.gaps import TOUCHING_US, footage_is_gone, gap_between
 from hlscam.domain.recording import Recording
-from hlscam.hls.media_playlist import MediaPlaylist, SegmentBlock, render_block
+from hlscam.hls.media_playlist import (
+    VERSION,
+    VERSION_WITH_GAPS,
+    Hole,
+    MediaPlaylist,
+    SegmentBlock,
+    render_block,
+    render_gap,
+    render_hole,
+)
 from hlscam.units import US_PER_S, ticks_to_us
 
 
@@ -73,6 +90,20 @@ def _span_between(recording: Recording, from_wall_us: int, to_wall_us: int | Non
     return Span(recording, first, end)
 
 
+def spans_after(recordings: Sequence[Recording], media_sequence: int, to_wall_us: int | None) -> list[Span]:
+    """The segments numbered above `media_sequence` that begin before `to`; no end without `to`."""
+    spans = [_span_after(recording, media_sequence, to_wall_us) for recording in recordings]
+    return [span for span in spans if span.first < span.end]
+
+
+def _span_after(recording: Recording, media_sequence: int, to_wall_us: int | None) -> Span:
+    count = len(recording.segments)
+    first = min(max(media_sequence + 1 - recording.first_media_sequence, 0), count)
+    if to_wall_us is None or to_wall_us >= recording.end_wall_us:
+        return Span(recording, first, count)
+    return Span(recording, first, bisect_left(starts_wall_us(recording), to_wall_us))
+
+
 def starts_wall_us(recording: Recording) -> list[int]:
     """Program date time of every segment of a recording."""
     elapsed = accumulate(recording.segments.durations_ticks, initial=0)
@@ -86,9 +117,11 @@ def last_spans(recordings: Sequence[Recording], *, duration_s: float, at_least: 
 
 
 def numbered_on(recordings: Sequence[Recording]) -> Sequence[Recording]:
-    """The newest recordings whose media sequences follow each other without a leap."""
+    """The newest recordings whose numbers, of media and of discontinuities, follow each other without a leap."""
     for index in range(len(recordings) - 1, 0, -1):
-        if recordings[index].first_media_sequence != recordings[index - 1].end_media_sequence:
+        before, after = recordings[index - 1], recordings[index]
+        discontinuities = after.discontinuity_sequence - before.discontinuity_sequence
+        if after.first_media_sequence != before.end_media_sequence or discontinuities > 1:
             return recordings[index:]
     return recordings
 
@@ -96,21 +129,25 @@ def numbered_on(recordings: Sequence[Recording]) -> Sequence[Recording]:
 def paced(spans: Sequence[Span], *, opened_for_s: float, ahead_segments: int, kept_s: float) -> list[Span]:
     """The part of a timeline that a viewer who plays it since `opened_for_s` seconds needs now.
 
-    At first `ahead_segments` segments, then one more whenever the viewer has come as far; of these the newest
+    At first `ahead_segments` segments, then one more whenever the viewer has come to the next one; of these the newest
     `kept_s` seconds: the timeline grows and slides at the pace of live. Counted in media time, so that a hole
     takes no time.
     """
     grown: list[Span] = []
-    seconds, seconds_ahead, count = 0.0, 0.0, 0
+    seconds = 0.0
+    starts_s: deque[float] = deque(maxlen=ahead_segments)
     for span in spans:
         end = span.first
-        while end < span.end and (count < ahead_segments or seconds - seconds_ahead < opened_for_s):
+        while end < span.end:
+            starts_s.append(seconds)
+            if starts_s[0] > opened_for_s:
+                break
             seconds += span.recording.segments.durations_ticks[end] / span.recording.timescale
             end += 1
-            count += 1
-            seconds_ahead = seconds if count <= ahead_segments else seconds_ahead
         if end > span.first:
             grown.append(Span(span.recording, span.first, end))
+        if end < span.end:
+            break
     return _newest(grown, duration_s=kept_s, at_least=ahead_segments)
 
 
@@ -130,18 +167,43 @@ def _newest(spans: Sequence[Span], *, duration_s: float, at_least: int) -> list[
     return kept[::-1]
 
 
-def media_playlist(spans: Sequence[Span], *, ended: bool = False, from_start: bool = False) -> MediaPlaylist:
-    """The playlist that lists `spans`, of which there is at least one."""
+def media_playlist(
+    spans: Sequence[Span],
+    *,
+    ended: bool = False,
+    from_start: bool = False,
+    gaps: bool = False,
+    since: Sequence[Span] = (),
+) -> MediaPlaylist:
+    """The playlist that lists `spans`, of which there is at least one.
+
+    `since` is what it listed and has yet to list since it was opened, when it slides. `gaps` puts an EXT-X-GAP in front
+    of each discontinuity.
+    """
     opening = spans[0]
+    target_duration_s = max(max(span.recording.target_duration_s, _longest_s(span)) for span in spans)
+    media_sequence, discontinuity_sequence = _numbers_of(opening, since or spans)
     return MediaPlaylist(
-        target_duration_s=max(max(span.recording.target_duration_s, _longest_s(span)) for span in spans),
-        media_sequence=opening.media_sequence,
-        discontinuity_sequence=opening.recording.discontinuity_sequence - opening.discontinuity,
+        target_duration_s=target_duration_s,
+        media_sequence=media_sequence + discontinuity_sequence if gaps else media_sequence,
+        discontinuity_sequence=discontinuity_sequence - opening.discontinuity,
         independent=all(all(span.recording.segments.independents[span.first : span.end]) for span in spans),
-        blocks=list(_blocks(spans)),
+        blocks=list(_blocks(spans, longest_gap_us=target_duration_s * US_PER_S if gaps else None)),
         ended=ended,
         from_start=from_start,
+        version=VERSION_WITH_GAPS if gaps else VERSION,
     )
+
+
+def _numbers_of(opening: Span, since: Sequence[Span]) -> tuple[int, int]:
+    """(media sequence, discontinuity sequence) of the first segment of `opening`, counted on from that of `since`."""
+    media_sequence, discontinuity_sequence = since[0].media_sequence, since[0].recording.discontinuity_sequence
+    for before, span in zip([None, *since], since, strict=False):
+        discontinuity_sequence += before is not None and _is_discontinuity(before, span)
+        if span.recording.name == opening.recording.name:
+            return media_sequence + opening.first - span.first, discontinuity_sequence
+        media_sequence += span.end - span.first
+    raise ValueError(f"{opening.recording.name} is not in the playlist that it is to open")
 
 
 def _longest_s(span: Span) -> int:
@@ -155,11 +217,14 @@ def _longest_s(span: Span) -> int:
     return (ticks_to_us(longest_ticks, span.recording.timescale) + US_PER_S // 2) // US_PER_S
 
 
-def _blocks(spans: Sequence[Span]) -> Iterator[str]:
+def _blocks(spans: Sequence[Span], *, longest_gap_us: int | None) -> Iterator[str]:
     previous_map_uri = ""
     for before, span in zip([None, *spans], spans, strict=False):
         recording = span.recording
         map_uri = f"init-{recording.init_hash}.mp4"
+        discontinuity = span.discontinuity if before is None else _is_discontinuity(before, span)
+        if before is not None:
+            yield from _between(before, span, longest_gap_us if discontinuity else None)
         block = SegmentBlock(
             media_sequence=span.media_sequence,
             durations_ticks=recording.segments.durations_ticks,
@@ -169,28 +234,42 @@ def _blocks(spans: Sequence[Span]) -> Iterator[str]:
             start_wall_us=recording.start_wall_us,
             slew_ppb=recording.slew_ppb,
             map_uri=map_uri,
-            discontinuity=span.discontinuity or (before is not None and _torn_apart(before, span)),
+            discontinuity=discontinuity,
         )
         yield render_block(block, previous_map_uri=previous_map_uri)
         previous_map_uri = map_uri
 
 
-def _torn_apart(before: Span, after: Span) -> bool:
-    """Whether a recording that stood between the two is missing, so that media time jumps."""
+def _between(before: Span, after: Span, longest_gap_us: int | None) -> Iterator[str]:
+    """What stands between two spans that follow each other in a playlist: why there is a hole."""
+    gap = gap_between(before.recording, after.recording)
+    hole_us = gap.end_wall_us - gap.start_wall_us if gap and gap.end_wall_us is not None else 0
+    if longest_gap_us is not None:
+        yield render_gap(after.media_sequence, min(hole_us, longest_gap_us))
+    if gap is not None:
+        yield render_hole(
+            Hole(
+                media_sequence=after.media_sequence,
+                start_wall_us=gap.start_wall_us,
+                end_wall_us=gap.start_wall_us + hole_us,
+                reason=gap.reason or "",
+            )
+        )
+
+
+def _is_discontinuity(before: Span, after: Span) -> bool:
+    """Whether a run begins with `after`, or a recording that stood between the two is missing: media time jumps."""
     return (
-        _numbers_jump(before, after)
+        after.discontinuity
+        or before.end_media_sequence != after.media_sequence
         or before.recording.discontinuity_sequence != after.recording.discontinuity_sequence
     )
 
 
-def _numbers_jump(before: Span, after: Span) -> bool:
-    return before.end_media_sequence != after.media_sequence
-
-
 def counted(spans: Sequence[Span]) -> list[Span]:
-    """The spans up to the first hole in the numbers: those whose segments players number as we do."""
+    """The spans up to where recordings are missing: those whose segments keep the numbers that players give them."""
     for index, (before, after) in enumerate(pairwise(spans), start=1):
-        if _numbers_jump(before, after):
+        if footage_is_gone(before.recording, after.recording):
             return list(spans[:index])
     return list(spans)
 
@@ -204,17 +283,13 @@ class Stretch:
     run: str
 
 
-_TOUCHING_US = 1_000
-"""Recordings of one run that lie closer than this are one stretch: a rounded tick is not a hole."""
-
-
 def stretches(recordings: Sequence[Recording]) -> list[Stretch]:
     """Where there is footage: recordings of one run that touch, joined."""
     joined: list[Stretch] = []
     for recording in recordings:
         here = Stretch(recording.start_wall_us, recording.end_wall_us, recording.run)
         last = joined[-1] if joined else None
-        if last and last.run == here.run and here.start_wall_us - last.end_wall_us <= _TOUCHING_US:
+        if last and last.run == here.run and here.start_wall_us - last.end_wall_us <= TOUCHING_US:
             joined[-1] = Stretch(last.start_wall_us, here.end_wall_us, here.run)
         else:
             joined.append(here)

@@ -7,6 +7,9 @@ recording is closed never changes, so it can be kept (`render_block` is pure) an
 Segments are URLs of their own, named by their media_sequence; the init section's URL names its content.
 EXT-X-PROGRAM-DATE-TIME stands wherever adding up EXTINF would be a millisecond off or more: at the start of each block,
 and again as often as the block's clock is slewed.
+
+A hole in wall time is told by an EXT-X-DATERANGE in front of the block that follows it (`render_hole`). EXT-X-GAP is
+only for players that ask for it (`render_gap`): VLC ends at it and hls.js freezes.
 """
 
 from __future__ import annotations
@@ -19,6 +22,9 @@ from hlscam.units import US_PER_MS, US_PER_S, format_rfc3339, ticks_to_us
 
 VERSION = 7
 """EXT-X-VERSION: 6 for EXT-X-MAP in a playlist with whole segments, 7 for fMP4 as players read it."""
+
+VERSION_WITH_GAPS = 8
+"""The least EXT-X-VERSION of a playlist with EXT-X-GAP (RFC 8216bis 8)."""
 
 _BILLION = 1_000_000_000
 
@@ -44,8 +50,18 @@ class SegmentBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hole:
+    """Wall time without segments, and why ("" where nobody knows); `media_sequence` is the first segment's after it."""
+
+    media_sequence: int
+    start_wall_us: int
+    end_wall_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPlaylist:
-    """A media playlist: the header's facts, and the blocks already rendered.
+    """A media playlist: the header's facts, and the blocks already rendered, with holes and gaps between them.
 
     `ended` adds EXT-X-ENDLIST (nothing will ever follow); `from_start` asks players to begin at the first segment
     of a playlist that still grows (EXT-X-START, 4.4.2.2), which they would else join at its live edge.
@@ -58,12 +74,13 @@ class MediaPlaylist:
     blocks: Sequence[str]
     ended: bool = False
     from_start: bool = False
+    version: int = VERSION
 
     def render(self) -> str:
         """The text, as RFC 8216bis 4.4 orders it."""
         head = [
             "#EXTM3U",
-            f"#EXT-X-VERSION:{VERSION}",
+            f"#EXT-X-VERSION:{self.version}",
             f"#EXT-X-TARGETDURATION:{self.target_duration_s}",
             f"#EXT-X-MEDIA-SEQUENCE:{self.media_sequence}",
         ]
@@ -106,3 +123,30 @@ def render_block(block: SegmentBlock, *, previous_map_uri: str = "") -> str:
         elapsed_ticks += duration_ticks
         number += 1
     return "".join(lines)
+
+
+def render_hole(hole: Hole) -> str:
+    """The line that tells of a hole. It is the same wherever both sides of the hole are listed (4.4.5.1).
+
+    DURATION is the difference of the dates as they are written, and those agree with the dates of the segments.
+    """
+    duration_ms = -(-hole.end_wall_us // US_PER_MS) - -(-hole.start_wall_us // US_PER_MS)
+    attributes = [
+        f'ID="gap-{hole.media_sequence}"',
+        'CLASS="hlscam.gap"',
+        f'START-DATE="{format_rfc3339(hole.start_wall_us)}"',
+        f'END-DATE="{format_rfc3339(hole.end_wall_us)}"',
+        f"DURATION={duration_ms // 1000}.{duration_ms % 1000:03d}",
+    ]
+    if hole.reason:
+        attributes.append(f'X-REASON="{hole.reason}"')
+    return f"#EXT-X-DATERANGE:{','.join(attributes)}\n"
+
+
+def render_gap(media_sequence: int, duration_us: int) -> str:
+    """An entry that no player may load (4.4.4.7), in front of the discontinuity that begins with `media_sequence`.
+
+    It takes a millisecond at least: some discontinuities have no hole, and nothing is gained by a duration of 0.
+    """
+    duration_us = max(duration_us, US_PER_MS)
+    return f"#EXT-X-GAP\n#EXTINF:{duration_us // US_PER_S}.{duration_us % US_PER_S:06d},\ngap-{media_sequence}.m4s\n"

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from hlscam import __version__
+from hlscam.domain.gaps import Gap, clipped, gap_now, gaps_between
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import stretches
 from hlscam.errors import InvalidRequest, NotFound
@@ -56,7 +57,7 @@ async def recording_at(request: web.Request) -> web.Response:
     """`GET /api/v1/cameras/{camera}/recordings/at?time=`: the recording that holds that moment."""
     services, camera_id = request.app[SERVICES], request.match_info["camera"]
     await services.footage.check_camera(camera_id)
-    wall_us = not_in_future(required_time(request, "time"), services.clock.wall_us())
+    wall_us = not_in_future(required_time(request, "time"), services.latest_wall_us(camera_id))
     found = await services.footage.recordings(camera_id, from_wall_us=wall_us, to_wall_us=wall_us + 1, limit=1)
     if not found:
         raise NotFound(f"camera {camera_id!r} recorded nothing at {format_rfc3339(wall_us)}")
@@ -65,15 +66,27 @@ async def recording_at(request: web.Request) -> web.Response:
 
 
 async def timeline(request: web.Request) -> web.Response:
-    """`GET /api/v1/cameras/{camera}/timeline?from=&to=`: where there is footage; the holes lie between."""
+    """`GET /api/v1/cameras/{camera}/timeline?from=&to=`: where there is footage, and why there is none elsewhere.
+
+    A span is footage of one run without a hole, `{"start", "end", "run"}`. A gap is what lies between two recordings,
+    or behind the newest while nothing is recorded, `{"start", "end", "reason", "message"}`: `end` is null while it
+    lasts, `reason` is null where it is not known or where the footage is no longer there (removed by retention, or
+    lost), and `message` says either as a sentence. Both are cut to the range. Before a camera's oldest footage, and
+    after its newest while it records, is neither.
+    """
     services, camera_id = request.app[SERVICES], request.match_info["camera"]
     await services.footage.check_camera(camera_id)
     from_wall_us = required_time(request, "from")
-    to_wall_us = time_range(request).to_wall_us
-    end_us = services.clock.wall_us() if to_wall_us is None else to_wall_us
+    to_wall_us, now_us = time_range(request).to_wall_us, services.latest_wall_us(camera_id)
+    end_us = now_us if to_wall_us is None else to_wall_us
     if end_us - from_wall_us > _LONGEST_TIMELINE_US:
         raise InvalidRequest("a timeline is at most 32 days long", hint="ask for one month after the other")
-    found = await services.footage.recordings(camera_id, from_wall_us=from_wall_us, to_wall_us=max(end_us, 0))
+    if end_us <= from_wall_us:
+        return _json({"spans": [], "gaps": [], "next": None})
+    found, more_follow = await services.footage.with_neighbours(camera_id, from_wall_us, end_us)
+    gaps = gaps_between(found)
+    lasting = None if more_follow else gap_now(found[-1] if found else None, services.notes_of(camera_id))
+    shown = clipped([*gaps, *([lasting] if lasting else [])], from_wall_us, end_us, now_wall_us=now_us)
     spans = [
         {
             "start": format_rfc3339(max(each.start_wall_us, from_wall_us)),
@@ -81,8 +94,9 @@ async def timeline(request: web.Request) -> web.Response:
             "run": each.run,
         }
         for each in stretches(found)
+        if each.start_wall_us < end_us and each.end_wall_us > from_wall_us
     ]
-    return _json({"spans": spans, "next": None})
+    return _json({"spans": spans, "gaps": [_gap(each) for each in shown], "next": None})
 
 
 async def status(request: web.Request) -> web.Response:
@@ -117,12 +131,33 @@ def _json(body: dict[str, Any], *, status: int = 200) -> web.Response:
 
 
 def _state(services: Services, camera_id: str) -> dict[str, Any]:
-    notes = services.notes(camera_id) if camera_id in services.config.cameras else None
+    notes = services.notes_of(camera_id)
     if notes is None:
         return {"state": "disabled", "state_since": None, "last_error": None}
-    known = notes.status
-    since = format_rfc3339(known.since_wall_us)
-    return {"state": str(known.state), "state_since": since, "last_error": known.last_error or None}
+    status = notes.status
+    since = format_rfc3339(status.since_wall_us)
+    return {"state": str(status.state), "state_since": since, "last_error": status.last_error or None}
+
+
+def _notes(services: Services, camera_id: str) -> dict[str, Any]:
+    """Why nothing is recorded now, and how well the camera's time is known."""
+    notes = services.notes_of(camera_id)
+    clock, reason = (notes.clock, notes.gap_reason) if notes else (None, None)
+    return {
+        "gap_reason": str(reason) if reason else None,
+        "clock": {"error_ms": round(clock.error_us / 1000, 1), "drift_ppm": round(clock.drift_ppb / 1000, 1)}
+        if clock
+        else None,
+    }
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "start": format_rfc3339(gap.start_wall_us),
+        "end": None if gap.end_wall_us is None else format_rfc3339(gap.end_wall_us),
+        "reason": str(gap.reason) if gap.reason else None,
+        "message": gap.message,
+    }
 
 
 async def _camera(services: Services, camera_id: str) -> dict[str, Any]:
@@ -135,9 +170,11 @@ async def _camera(services: Services, camera_id: str) -> dict[str, Any]:
         "id": camera_id,
         "name": config.name if config else camera_id,
         **_state(services, camera_id),
+        **_notes(services, camera_id),
         "playlist": f"/hls/{camera_id}/index.m3u8",
         "first": None if start_us is None else format_rfc3339(start_us),
         "last": None if end_us is None else format_rfc3339(end_us),
+        "media_sequence": newest.end_media_sequence - 1 if newest and newest.segments else None,
         "recordings": totals.recordings,
         "bytes": totals.size_bytes,
         **(_media(newest) if newest else {"video": None, "audio": None}),
@@ -177,5 +214,6 @@ def _recording(recording: Recording) -> dict[str, Any]:
         "segments": len(recording.segments),
         "discontinuity_sequence": recording.discontinuity_sequence,
         "end_reason": str(recording.end_reason) if recording.end_reason else None,
+        "gap_reason": str(recording.gap_reason) if recording.gap_reason else None,
         **_media(recording),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from hlscam.server import api, media, playlists
+from hlscam.server import api, media, playlists, timelines
 from hlscam.server.cors import Cors, answer_options
 from hlscam.server.page_files import PageFiles
 from hlscam.server.problems import problems
@@ -24,7 +24,7 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
         [
             web.get(f"/hls{_CAMERA}/index.m3u8", playlists.multivariant),
             web.get(f"/hls{_CAMERA}/live.m3u8", playlists.live),
-            web.get(f"/hls{_CAMERA}/timeline.m3u8", playlists.timeline),
+            web.get(f"/hls{_CAMERA}/timeline.m3u8", timelines.timeline),
             web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.m4s", media.segment),
             web.get(f"/hls{_CAMERA}" + "/init-{hash}.mp4", media.init_section),
             web.get(f"/recordings{_CAMERA}" + "/{name}.mp4", media.whole_recording),

@@ -43,14 +43,20 @@ class Footage:
         *,
         from_wall_us: int | None = None,
         to_wall_us: int | None = None,
+        from_media_sequence: int | None = None,
         after_media_sequence: int | None = None,
         limit: int | None = None,
     ) -> list[Recording]:
         """The recordings that overlap [from, to), in order, the one in progress as far as it is now.
 
+        `from_media_sequence` is a segment's number: the first recording is the one that holds it, or where retention
+        removed that, the first after it. `after_media_sequence`, for pages, is a recording's first number: those above.
+
         What the live edge holds is never behind the catalog, and rows may have been read before it moved on (a roll
         closes one recording and begins another), so it stands in place of all rows from its first recording on.
         """
+        if from_media_sequence is not None:
+            after_media_sequence = await self._first_of_holding(camera, from_media_sequence) - 1
         rows = await self._catalog.recordings(
             camera,
             from_wall_us=from_wall_us,
@@ -62,6 +68,26 @@ class Footage:
         older = [row for row in rows if not edge or row.first_media_sequence < edge[0].first_media_sequence]
         newer = [each for each in edge if _overlaps(each, from_wall_us, to_wall_us, after_media_sequence)]
         return [*older, *newer][:limit]
+
+    async def with_neighbours(self, camera: str, from_wall_us: int, to_wall_us: int) -> tuple[list[Recording], bool]:
+        """`recordings`, with the one before and the one after them; and whether any are after them.
+
+        A range that lies in a hole has none but these two.
+        """
+        found = await self.recordings(camera, from_wall_us=from_wall_us, to_wall_us=to_wall_us)
+        edge = self._live.stream(camera).recordings
+        after = next((each for each in edge if each.start_wall_us >= to_wall_us), None)
+        if not edge or edge[0].start_wall_us >= to_wall_us:
+            after = await self._catalog.next_recording_after(camera, to_wall_us) or after
+        below = found[0].first_media_sequence if found else after.first_media_sequence if after else None
+        before = next((each for each in reversed(edge) if below is None or each.first_media_sequence < below), None)
+        before = before or await self._catalog.newest_before(camera, below)
+        return [*([before] if before else []), *found, *([after] if after else [])], after is not None
+
+    def is_listed(self, camera: str, media_sequence: int) -> bool:
+        """Whether the newest segment has this number or a higher one."""
+        newest = self._live.stream(camera).newest
+        return newest is not None and newest.end_media_sequence > media_sequence
 
     async def locate(self, camera: str, media_sequence: int) -> tuple[Recording, int]:
         """The recording that holds a segment, and the segment's index in it.
@@ -127,6 +153,14 @@ class Footage:
         if is_ours and oldest is not None and name < oldest.name and _was_trimmed(oldest):
             raise Gone(f"recording {name!r} was removed by retention")
         raise NotFound(f"camera {camera!r} has no recording {name!r}")
+
+    async def _first_of_holding(self, camera: str, media_sequence: int) -> int:
+        """The first number of the recording that holds a segment; the segment's own where none does."""
+        for recording in self._live.stream(camera).recordings:
+            if _holds(recording, media_sequence):
+                return recording.first_media_sequence
+        found = await self._catalog.recording_at_sequence(camera, media_sequence)
+        return media_sequence if found is None else found.first_media_sequence
 
     async def _refusal(self, camera: str, media_sequence: int) -> HlscamError:
         oldest = await self._catalog.oldest(camera)

@@ -1,4 +1,4 @@
-"""What URLs may ask: names, numbers, times, ranges and pages, checked in one place."""
+"""What URLs may ask: numbers, times, ranges, switches and pages, checked in one place."""
 
 from __future__ import annotations
 
@@ -30,6 +30,29 @@ def time_range(request: web.Request) -> TimeRange:
     return TimeRange(from_wall_us, to_wall_us)
 
 
+@dataclass(frozen=True, slots=True)
+class TimelineRange:
+    """A stretch of footage: from the segment that contains `from_wall_us`, or from the one that follows number `after`,
+    to `to_wall_us`; without `to` it goes on into live. At most one of the first two is given.
+    """
+
+    from_wall_us: int | None
+    after: int | None
+    to_wall_us: int | None
+
+    @property
+    def has_beginning(self) -> bool:
+        return self.from_wall_us is not None or self.after is not None
+
+
+def timeline_range(request: web.Request) -> TimelineRange:
+    """`?from=&to=` or `?after=&to=`. Raises InvalidRequest for a bad time or number, an empty range, or both."""
+    times, after = time_range(request), optional_number(request, "after")
+    if after is not None and times.from_wall_us is not None:
+        raise InvalidRequest("`from` and `after` both say where to begin", hint="leave one of them out")
+    return TimelineRange(times.from_wall_us, after, times.to_wall_us)
+
+
 def not_in_future(wall_us: int, now_wall_us: int) -> int:
     """`wall_us`, unless it lies further ahead than clocks differ. Raises InvalidRequest."""
     if wall_us > now_wall_us + _FUTURE_ALLOWED_US:
@@ -55,12 +78,27 @@ def page_size(request: web.Request) -> int:
 
 def cursor(request: web.Request) -> int | None:
     """`?cursor=` as `next` of the page before gave it. Raises InvalidRequest."""
-    text = request.query.get("cursor")
+    return optional_number(request, "cursor", "what `next` of the page before said")
+
+
+def optional_number(
+    request: web.Request, name: str, what: str = "the media sequence of a segment, such as 1795385400"
+) -> int | None:
+    """A number that may be given. Raises InvalidRequest."""
+    text = request.query.get(name)
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise InvalidRequest("`cursor` is what `next` of the page before said")
+        raise InvalidRequest(f"`{name}` is {what}, not {text!r}")
     return int(text)
+
+
+def switch(request: web.Request, name: str) -> bool:
+    """`?name=1`, or `0` as when it is not given. Raises InvalidRequest."""
+    text = request.query.get(name, "0")
+    if text not in ("0", "1"):
+        raise InvalidRequest(f"`{name}` is 0 or 1, not {text!r}")
+    return text == "1"
 
 
 def optional_time(request: web.Request, name: str) -> int | None:

@@ -7,6 +7,7 @@ import re
 
 from aiohttp import ETag, hdrs, web
 
+MPEGURL = "application/vnd.apple.mpegurl"
 IMMUTABLE = "public, max-age=31536000, immutable"
 _COMPRESS_FROM_BYTES = 1024
 _REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*", re.IGNORECASE)

@@ -20,7 +20,10 @@ from hlscam.services.live import LiveStreams
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The parts of a running server. `notes` are a camera's, `ready` what is not up yet ("" for nothing)."""
+    """The parts of a running server.
+
+    `notes` tells a camera's state (None for one that nobody records), `ready` what is not up yet ("" for nothing).
+    """
 
     config: Config
     archive: Archive
@@ -56,6 +59,16 @@ class Services:
             notes=notes,
             ready=ready,
         )
+
+    def notes_of(self, camera: str) -> CameraNotes | None:
+        """A camera's notes; None for one that is configured no more, whatever was noted of it last."""
+        return self.notes(camera) if camera in self.config.cameras else None
+
+    def latest_wall_us(self, camera: str) -> int:
+        """Now; or the end of the camera's footage, where the host's clock has been set back behind it."""
+        newest = self.live.stream(camera).newest
+        now_wall_us = self.clock.wall_us()
+        return now_wall_us if newest is None else max(now_wall_us, newest.end_wall_us)
 
 
 SERVICES = web.AppKey("services", Services)

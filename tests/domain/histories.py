@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from hlscam.domain.gaps import WORDS
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from tests.adapters.catalog.samples import NOON_US, recording
@@ -17,8 +18,12 @@ _tables = st.lists(_entries, min_size=1, max_size=6).map(SegmentTable.of)
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, least: int = 1) -> list[Recording]:
-    """Recordings as the indexer makes them: numbers run on, times do not overlap; the last one may be open."""
+def histories(draw: st.DrawFn, *, least: int = 1, leaps: bool = False) -> list[Recording]:
+    """Recordings as the indexer makes them: numbers run on, times do not overlap; the last one may be open.
+
+    A run ends before the next begins, but for a new init section in the middle of one. With `leaps` the next may leave
+    out some numbers, as after a power cut.
+    """
     found: list[Recording] = []
     first_number, first_run = draw(st.integers(0, 2**33)), draw(st.integers(0, 3))
     for index in range(draw(st.integers(least, 6))):
@@ -26,6 +31,10 @@ def histories(draw: st.DrawFn, *, least: int = 1) -> list[Recording]:
         starts_run = before is None or draw(st.booleans())
         end_wall_us = before.end_wall_us if before else NOON_US + draw(st.integers(0, 10**6))
         hole_us = draw(st.integers(0, 90_000_000)) if starts_run and before else 0
+        has_ended = starts_run and before is not None and draw(st.booleans())
+        leap = draw(st.integers(0, 3)) if leaps and has_ended else 0
+        if has_ended and before is not None:
+            found[-1] = replace(before, end_reason=draw(st.sampled_from([EndReason.STOPPED, EndReason.SERVER_CRASHED])))
         table = draw(_tables)
         sequence = first_run if before is None else before.discontinuity_sequence + starts_run
         found.append(
@@ -33,9 +42,10 @@ def histories(draw: st.DrawFn, *, least: int = 1) -> list[Recording]:
                 index,
                 segments=0,
                 run=f"run{sequence}",
-                first_media_sequence=before.end_media_sequence if before else first_number,
+                first_media_sequence=before.end_media_sequence + leap if before else first_number,
                 discontinuity_sequence=sequence,
                 starts_run=starts_run if before else draw(st.booleans()),
+                gap_reason=draw(st.sampled_from([None, *WORDS])) if has_ended else None,
                 init_hash=draw(st.sampled_from("ab")) * 16 if starts_run or before is None else before.init_hash,
                 start_wall_us=end_wall_us + hole_us,
                 slew_ppb=draw(st.integers(-500_000, 500_000)),
@@ -45,4 +55,12 @@ def histories(draw: st.DrawFn, *, least: int = 1) -> list[Recording]:
         found[-1] = replace(found[-1], segments=table)
     if draw(st.booleans()):
         found[-1] = replace(found[-1], end_reason=None)
-    return [replace(each, end_reason=each.end_reason and EndReason.ROLLED) for each in found]
+    return found
+
+
+@st.composite
+def thinned(draw: st.DrawFn) -> list[Recording]:
+    """A history from which retention removed recordings, some in front of protected ones, and never the last."""
+    found = draw(histories(leaps=True))
+    kept = draw(st.lists(st.booleans(), min_size=len(found) - 1, max_size=len(found) - 1))
+    return [each for each, keep in zip(found, [*kept, True], strict=True) if keep]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlscam.domain.recording import Recording
+from hlscam.domain.gaps import gaps_between
+from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from hlscam.domain.timeline import (
     Span,
@@ -21,15 +23,17 @@ from hlscam.domain.timeline import (
     counted,
     last_spans,
     media_playlist,
+    numbered_on,
     numbering_faults,
     paced,
+    spans_after,
     spans_between,
     starts_wall_us,
     stretches,
 )
-from hlscam.units import US_PER_S
+from hlscam.units import US_PER_S, format_rfc3339, parse_time
 from tests.adapters.catalog.samples import NOON_US, recording
-from tests.domain.histories import histories
+from tests.domain.histories import histories, thinned
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,21 @@ def test_a_range_that_starts_in_a_hole_begins_behind_it() -> None:
     assert (span.media_sequence, span.start_wall_us, span.discontinuity) == (3, later.start_wall_us, True)
 
 
+@given(thinned(), st.data())
+def test_after_a_segment_comes_the_very_next_one(recordings: list[Recording], data: st.DataObject) -> None:
+    """Or, where that was removed, the oldest that is left behind it."""
+    rows = rows_of(recordings)
+    after = data.draw(st.integers(rows[0].media_sequence - 2, rows[-1].media_sequence + 1))
+    edges = st.sampled_from([edge for row in rows for edge in (row.start_wall_us, row.end_wall_us)])
+    to_us = data.draw(st.none() | edges.flatmap(lambda edge_us: st.integers(edge_us - 1, edge_us + 1)))
+    expected = [
+        row.media_sequence
+        for row in rows
+        if row.media_sequence > after and (to_us is None or row.start_wall_us < to_us)
+    ]
+    assert numbers(spans_after(recordings, after, to_us)) == expected
+
+
 @given(histories())
 def test_segments_start_where_adding_up_says(recordings: list[Recording]) -> None:
     for each in recordings:
@@ -214,13 +233,97 @@ def test_program_date_time_is_right_to_the_millisecond_in_any_window(
         assert abs(each.wall_us - row.start_wall_us) <= 1000
 
 
-def test_a_date_asked_for_comes_back_with_its_segment() -> None:
-    """The date that stands in a playlist, put into a URL, starts at the very segment that it was written for."""
-    one = recording(start_wall_us=NOON_US + 1, slew_ppb=77_777)
-    for row in rows_of([one]):
-        (span,) = spans_between([one], row.start_wall_us, None)
-        (told, *_) = listed(media_playlist([span]).render())
-        assert spans_between([one], int(told.wall_us), None) == [span]
+@given(histories())
+def test_a_date_asked_for_comes_back_with_its_segment(recordings: list[Recording]) -> None:
+    """A segment's date as a playlist writes it, put into a URL, begins with that very segment, slewed or not."""
+    for row in rows_of(recordings):
+        (span, *_) = spans_after(recordings, row.media_sequence - 1, None)
+        text = media_playlist([span]).render()
+        (told, *_) = re.findall(r"#EXT-X-PROGRAM-DATE-TIME:(.*)", text)
+        assert told == format_rfc3339(row.start_wall_us)
+        assert numbers(spans_between(recordings, parse_time(told), None))[0] == row.media_sequence
+
+
+@given(histories())
+def test_every_date_in_a_playlist_is_its_segments_own(recordings: list[Recording]) -> None:
+    text = media_playlist(whole(*recordings)).render()
+    dated = re.findall(r"#EXT-X-PROGRAM-DATE-TIME:(.*)\n#EXTINF:.*\n(\d+)\.m4s", text)
+    assert len(dated) >= len(recordings)
+    for told, number in dated:
+        assert numbers(spans_between(recordings, parse_time(told), None))[0] == int(number)
+
+
+@given(histories())
+def test_a_hole_is_told_where_both_its_sides_are_listed(recordings: list[Recording]) -> None:
+    rows = rows_of(recordings)
+    every = {gap.media_sequence: gap for gap in gaps_between(recordings)}
+    for row in rows:
+        told = dict(holes(media_playlist(spans_after(recordings, row.media_sequence - 1, None)).render()))
+        assert set(told) == {number for number in every if number is not None and number > row.media_sequence}
+        for number, attributes in told.items():
+            gap = every[number]
+            assert gap.end_wall_us is not None
+            start, end = format_rfc3339(gap.start_wall_us), format_rfc3339(gap.end_wall_us)
+            expected = {"ID": f'"gap-{number}"', "CLASS": '"hlscam.gap"', "START-DATE": f'"{start}"'}
+            expected["END-DATE"] = f'"{end}"'
+            expected["DURATION"] = f"{(parse_time(end) - parse_time(start)) / US_PER_S:.3f}"
+            assert attributes == expected | ({"X-REASON": f'"{gap.reason}"'} if gap.reason else {})
+
+
+def holes(text: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """(the number of the segment that follows, the attributes) of every EXT-X-DATERANGE."""
+    for attributes, rest in re.findall(r"#EXT-X-DATERANGE:(.*)\n((?:#.*\n)+\d+)", text):
+        yield int(rest.rpartition("\n")[2]), dict(re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', attributes))
+
+
+@dataclass(slots=True)
+class Reloads:
+    """What a player has made of a playlist's reloads: whatever it worked out for a URI must stay."""
+
+    known: dict[str, tuple[int, int]]
+    first_number: int = -1
+
+    def take(self, text: str) -> None:
+        for each in listed(text):
+            facts = each.media_sequence, each.discontinuity_sequence
+            assert self.known.setdefault(each.uri, facts) == facts
+        first = m3u8.loads(text).media_sequence
+        assert first >= self.first_number, "the window slid back"
+        self.first_number = first
+
+
+@given(histories(), st.floats(1, 10), st.integers(1, 6))
+def test_with_gaps_too_every_window_lists_a_segment_alike(
+    recordings: list[Recording], duration_s: float, at_least: int
+) -> None:
+    """Numbers are media_sequence + discontinuity_sequence; a window never begins with a gap."""
+    reloads, dates = Reloads({}), {row.media_sequence: row.start_wall_us for row in rows_of(recordings)}
+    for known in as_they_grew(recordings):
+        text = media_playlist(last_spans(known, duration_s=duration_s, at_least=at_least), gaps=True).render()
+        reloads.take(text)
+        assert not next(listed(text)).uri.startswith("gap-")
+        for each in listed(text):
+            if not each.uri.startswith("gap-"):
+                assert abs(each.wall_us - dates[int(each.uri.removesuffix(".m4s"))]) <= 1000
+    sequences = {row.media_sequence: row.recording.discontinuity_sequence for row in rows_of(recordings)}
+    for uri, (number, discontinuity_sequence) in reloads.known.items():
+        media_sequence = int(uri.removeprefix("gap-").removesuffix(".m4s"))
+        is_gap = uri.startswith("gap-")
+        assert discontinuity_sequence == sequences[media_sequence] - is_gap
+        assert number == media_sequence + sequences[media_sequence] - is_gap
+
+
+@given(histories())
+def test_a_gap_stands_in_front_of_every_discontinuity_that_follows_something(recordings: list[Recording]) -> None:
+    plain, text = (media_playlist(whole(*recordings), gaps=gaps).render() for gaps in (False, True))
+    parsed = m3u8.loads(text)
+    assert (parsed.version, "#EXT-X-GAP" in plain) == (8, False)
+    torn = [at for at, each in enumerate(parsed.segments) if each.discontinuity and at > 0]
+    assert [at for at, each in enumerate(parsed.segments) if each.gap_tag] == [at - 1 for at in torn]
+    gaps = [each for each in parsed.segments if each.gap_tag]
+    assert all(0.001 <= each.duration <= parsed.target_duration for each in gaps)
+    without = re.sub(r"#EXT-X-GAP\n.*\n.*\n", "", text)
+    assert without.splitlines()[4:] == [line for line in plain.splitlines()[4:] if line], "and nothing else differs"
 
 
 def lines(spans: Sequence[Span], **how: Any) -> list[str]:
@@ -241,6 +344,7 @@ def test_a_hole_is_a_discontinuity_and_a_jump_of_program_date_time() -> None:
     later = recording(1, start_wall_us=NOON_US + 3600 * US_PER_S, starts_run=True, discontinuity_sequence=1)
     text = lines(whole(recording(0), later))
     at = text.index("#EXT-X-DISCONTINUITY")
+    assert text[at - 1].startswith('#EXT-X-DATERANGE:ID="gap-3",CLASS="hlscam.gap",')
     assert text[at + 1] == "#EXT-X-PROGRAM-DATE-TIME:2026-11-22T13:00:00.000Z"
     assert text[at + 3] == "3.m4s"
     assert text.count("#EXT-X-DISCONTINUITY") == 1
@@ -388,10 +492,19 @@ def test_a_hole_that_retention_left_is_no_fault(after: dict[str, Any], is_sound:
 
 @pytest.mark.parametrize(
     ("opened_for_s", "shown"),
-    [(0, (0, 3)), (1, (0, 4)), (2, (0, 4)), (3, (0, 5)), (594, (0, 300)), (604, (5, 305)), (10_000, (300, 600))],
+    [
+        (0, (0, 3)),
+        (1.9, (0, 3)),
+        (2, (0, 4)),
+        (3, (0, 4)),
+        (4, (0, 5)),
+        (594, (0, 300)),
+        (604, (5, 305)),
+        (10_000, (300, 600)),
+    ],
 )
 def test_a_paced_timeline_grows_and_slides_with_its_viewer(opened_for_s: float, shown: tuple[int, int]) -> None:
-    """Three segments at first, one more with each that was played, and ten minutes kept behind."""
+    """Three segments at first, for players begin three before the end; then one more with each that was played."""
     whole = recording(segments=600)
     spans = paced([Span(whole, 0, 600)], opened_for_s=opened_for_s, ahead_segments=3, kept_s=600)
     assert [(span.first, span.end) for span in spans] == [shown]
@@ -399,5 +512,72 @@ def test_a_paced_timeline_grows_and_slides_with_its_viewer(opened_for_s: float, 
 
 def test_a_paced_timeline_runs_on_over_recordings() -> None:
     whole = [Span(recording(index, segments=3), 0, 3) for index in range(4)]
-    spans = paced(whole, opened_for_s=7, ahead_segments=3, kept_s=6)
+    spans = paced(whole, opened_for_s=9, ahead_segments=3, kept_s=6)
     assert [(span.media_sequence, span.end - span.first) for span in spans] == [(4, 2), (6, 1)]
+
+
+@given(thinned(), st.floats(1, 10), st.integers(1, 6), st.booleans())
+def test_a_paced_timeline_counts_on_from_its_beginning(
+    recordings: list[Recording], kept_s: float, ahead_segments: int, gaps: bool
+) -> None:
+    """Up to where recordings are missing, whatever numbers a power cut has left out."""
+    spans, reloads = counted(whole(*recordings)), Reloads({})
+    total_s = sum(each.recording.duration_ticks / each.recording.timescale for each in spans)
+    for opened_for_s in range(int(total_s) + 2):
+        shown = paced(spans, opened_for_s=opened_for_s, ahead_segments=ahead_segments, kept_s=kept_s)
+        reloads.take(media_playlist(shown, gaps=gaps, since=spans).render())
+    assert f"{spans[-1].end_media_sequence - 1}.m4s" in reloads.known, "the viewer comes to the end"
+
+
+@given(thinned(), st.booleans())
+def test_a_growing_timeline_keeps_its_numbers(recordings: list[Recording], gaps: bool) -> None:
+    reloads = Reloads({})
+    for known in as_they_grew(recordings):
+        reloads.take(media_playlist(whole(*known), from_start=True, gaps=gaps).render())
+
+
+@given(thinned(), st.floats(1, 10), st.integers(1, 6), st.booleans())
+def test_the_live_window_never_lists_a_segment_under_another_number(
+    recordings: list[Recording], duration_s: float, at_least: int, gaps: bool
+) -> None:
+    """Where numbers leap, it begins behind: a live playlist says the same to whoever comes, whenever."""
+    reloads, sequences = Reloads({}), {row.media_sequence: row.recording for row in rows_of(recordings)}
+    for known in as_they_grew(recordings):
+        spans = last_spans(numbered_on(known), duration_s=duration_s, at_least=at_least)
+        reloads.take(media_playlist(spans, gaps=gaps).render())
+    for uri, (number, discontinuity_sequence) in reloads.known.items():
+        if not uri.startswith("gap-"):
+            media_sequence = int(uri.removesuffix(".m4s"))
+            assert discontinuity_sequence == sequences[media_sequence].discontinuity_sequence
+            assert number == media_sequence + (discontinuity_sequence if gaps else 0)
+
+
+def test_a_run_of_which_nothing_is_left_keeps_the_live_window_from_reaching_back() -> None:
+    """Its numbers are not missing, but its discontinuity is."""
+    before, later = recording(0), recording(1, starts_run=True, discontinuity_sequence=2)
+    assert numbered_on([before, later]) == [later]
+    next_one = replace(later, discontinuity_sequence=1)
+    assert numbered_on([before, next_one]) == [before, next_one]
+
+
+def test_a_leap_after_a_power_cut_does_not_end_a_timeline() -> None:
+    """Nothing stood between the two, and never will."""
+    before = recording(0, end_reason=EndReason.SERVER_CRASHED)
+    later = recording(9, starts_run=True, discontinuity_sequence=1)
+    assert counted(whole(before, later)) == whole(before, later)
+    for gone in (replace(before, end_reason=EndReason.ROLLED), replace(before, discontinuity_sequence=-1)):
+        assert counted(whole(gone, later)) == whole(gone)
+    assert counted(whole(before, replace(later, starts_run=False))) == whole(before)
+
+
+def test_a_hole_within_a_run_is_told_too() -> None:
+    """No discontinuity: its media time says itself that something is missing."""
+    text = media_playlist(whole(recording(0), recording(1, start_wall_us=NOON_US + 3600 * US_PER_S))).render()
+    assert [number for number, _ in holes(text)] == [3]
+    assert "#EXT-X-DISCONTINUITY" not in text
+
+
+def test_footage_that_is_gone_is_a_hole_without_a_reason() -> None:
+    text = media_playlist(whole(recording(0), recording(2, gap_reason=EndReason.STALLED))).render()
+    ((number, attributes),) = holes(text)
+    assert (number, attributes["DURATION"], "X-REASON" in attributes) == (6, "6.000", False)

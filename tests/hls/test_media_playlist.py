@@ -13,8 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlscam.domain.recording import slewed_us
-from hlscam.hls.media_playlist import VERSION, MediaPlaylist, SegmentBlock, render_block
-from hlscam.units import US_PER_S, format_rfc3339, ticks_to_us
+from hlscam.hls.media_playlist import (
+    VERSION,
+    VERSION_WITH_GAPS,
+    Hole,
+    MediaPlaylist,
+    SegmentBlock,
+    render_block,
+    render_gap,
+    render_hole,
+)
+from hlscam.units import US_PER_S, format_rfc3339, parse_time, ticks_to_us
 from tests.rig.playlist_lint import lint_all
 
 NOON_US = 1_795_348_800 * US_PER_S
@@ -37,9 +46,11 @@ def block(**changes: Any) -> SegmentBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A playlist to be, by its blocks."""
+    """A playlist to be, by its blocks; the hole and the gap stand in front of the last one."""
 
     blocks: list[SegmentBlock]
+    hole: Hole | None = None
+    gap_us: int | None = None
     discontinuity_sequence: int = 0
     independent: bool = True
     ended: bool = False
@@ -49,18 +60,32 @@ class Case:
     def text(self) -> str:
         uris = ["", *(each.map_uri for each in self.blocks)]
         texts = [render_block(each, previous_map_uri=uri) for each, uri in zip(self.blocks, uris, strict=False)]
+        last = self.blocks[-1].media_sequence
+        between = [] if self.gap_us is None else [render_gap(last, self.gap_us)]
+        between += [] if self.hole is None else [render_hole(self.hole)]
         return MediaPlaylist(
             target_duration_s=2,
             media_sequence=self.blocks[0].media_sequence,
             discontinuity_sequence=self.discontinuity_sequence,
             independent=self.independent,
-            blocks=texts,
+            blocks=[*texts[:-1], *between, texts[-1]],
             ended=self.ended,
             from_start=self.from_start,
+            version=self.version,
         ).render()
+
+    @property
+    def version(self) -> int:
+        return VERSION if self.gap_us is None else VERSION_WITH_GAPS
 
 
 LATER = block(media_sequence=44, start_wall_us=NOON_US + 3600 * US_PER_S, discontinuity=True)
+HOLE = Hole(
+    media_sequence=44,
+    start_wall_us=NOON_US + 5_901_900,
+    end_wall_us=NOON_US + 3600 * US_PER_S,
+    reason="unreachable",
+)
 NEXT = block(media_sequence=44, start_wall_us=NOON_US + 5_901_900)
 CASES = {
     "live": Case(blocks=[block()]),
@@ -68,7 +93,10 @@ CASES = {
     "from inside a recording": Case(blocks=[block(media_sequence=42, first=1), NEXT]),
     "on into live": Case(blocks=[block(), NEXT], from_start=True),
     "a range of the past": Case(blocks=[block(), NEXT], ended=True),
-    "a hole": Case(blocks=[block(), LATER], ended=True, discontinuity_sequence=3),
+    "a hole": Case(blocks=[block(), LATER], hole=HOLE, ended=True, discontinuity_sequence=3),
+    "a hole that nobody knows the reason of": Case(blocks=[block(), LATER], hole=replace(HOLE, reason="")),
+    "a gap": Case(blocks=[block(), LATER], hole=HOLE, gap_us=2_000_000),
+    "a gap without a hole": Case(blocks=[block(), LATER], gap_us=0),
     "a new init section": Case(blocks=[block(), replace(LATER, map_uri="init-b.mp4")]),
     "begins with a discontinuity": Case(blocks=[replace(LATER, media_sequence=1)], discontinuity_sequence=8),
     "cut in mid-GOP": Case(blocks=[block()], independent=False),
@@ -95,6 +123,8 @@ GOLDEN = """\
 42.m4s
 #EXTINF:1.901900,
 43.m4s
+#EXT-X-DATERANGE:ID="gap-44",CLASS="hlscam.gap",START-DATE="2026-11-22T12:00:05.902Z",\
+END-DATE="2026-11-22T13:00:00.000Z",DURATION=3594.098,X-REASON="unreachable"
 #EXT-X-DISCONTINUITY
 #EXT-X-PROGRAM-DATE-TIME:2026-11-22T13:00:00.000Z
 #EXTINF:2.000000,
@@ -120,10 +150,22 @@ class Expected:
     discontinuity: bool
     map_uri: str
     wall_us: int
+    hole: Hole | None = None
+    gap: bool = False
 
 
 def expected(case: Case) -> list[Expected]:
-    return [_expected(each, index) for each in case.blocks for index in range(each.first, each.end)]
+    segments = [_expected(each, index) for each in case.blocks for index in range(each.first, each.end)]
+    at = len(segments) - (case.blocks[-1].end - case.blocks[-1].first)
+    segments[at] = replace(segments[at], hole=case.hole)
+    if case.gap_us is not None:
+        last = segments[at - 1]
+        uri, duration_s = f"gap-{case.blocks[-1].media_sequence}.m4s", max(case.gap_us / US_PER_S, 0.001)
+        wall_us = last.wall_us + round(last.duration_s * US_PER_S)
+        segments.insert(
+            at, Expected(uri, duration_s, discontinuity=False, map_uri=last.map_uri, wall_us=wall_us, gap=True)
+        )
+    return segments
 
 
 def _expected(given_block: SegmentBlock, index: int) -> Expected:
@@ -142,7 +184,7 @@ def _expected(given_block: SegmentBlock, index: int) -> Expected:
 def test_m3u8_reads_the_same_facts(name: str) -> None:
     case = CASES[name]
     parsed = m3u8.loads(case.text)
-    assert (parsed.version, parsed.target_duration) == (VERSION, 2)
+    assert (parsed.version, parsed.target_duration) == (case.version, 2)
     assert parsed.media_sequence == case.blocks[0].media_sequence
     assert (parsed.discontinuity_sequence or 0) == case.discontinuity_sequence
     assert (parsed.is_endlist, parsed.is_independent_segments) == (case.ended, case.independent)
@@ -152,12 +194,14 @@ def test_m3u8_reads_the_same_facts(name: str) -> None:
         assert (read.uri, read.duration) == (meant.uri, meant.duration_s)
         assert (read.discontinuity, read.init_section.uri) == (meant.discontinuity, meant.map_uri)
         assert _off_ms(read.current_program_date_time, meant) <= 1
+        assert bool(read.gap_tag) == meant.gap
+        assert [each.id for each in read.dateranges] == ([f"gap-{meant.hole.media_sequence}"] if meant.hole else [])
 
 
 async def test_the_strict_linter_accepts_every_kind_and_reads_the_same_facts() -> None:
     answers = await lint_all([case.text for case in CASES.values()])
     for answer, case in zip(answers, CASES.values(), strict=True):
-        assert (answer["type"], answer["version"], answer["targetDuration"]) == ("media", VERSION, 2)
+        assert (answer["type"], answer["version"], answer["targetDuration"]) == ("media", case.version, 2)
         assert answer["discontinuitySequence"] == case.discontinuity_sequence
         assert (answer["ended"], answer["playlistType"]) == (case.ended, "VOD" if case.ended else None)
         assert answer["independentSegments"] == case.independent
@@ -167,9 +211,22 @@ async def test_the_strict_linter_accepts_every_kind_and_reads_the_same_facts() -
         ):
             assert (read["uri"], read["duration"]) == (meant.uri, meant.duration_s)
             assert (read["discontinuity"], read["map"]) == (meant.discontinuity, meant.map_uri)
-            assert read["mediaSequence"] == number
+            assert (read["mediaSequence"], read["gap"]) == (number, meant.gap)
+            assert read["dateRange"] == (_as_linted(meant.hole) if meant.hole else None)
             if read["programDateTime"] is not None:
                 assert _off_ms(datetime.fromisoformat(read["programDateTime"]), meant) <= 1
+
+
+def _as_linted(hole: Hole) -> dict[str, Any]:
+    start, end = format_rfc3339(hole.start_wall_us), format_rfc3339(hole.end_wall_us)
+    return {
+        "id": f"gap-{hole.media_sequence}",
+        "class": "hlscam.gap",
+        "start": start,
+        "end": end,
+        "duration": (parse_time(end) - parse_time(start)) / US_PER_S,
+        "attributes": {"X-REASON": hole.reason} if hole.reason else {},
+    }
 
 
 def _off_ms(told: datetime, meant: Expected) -> float:
@@ -263,3 +320,19 @@ def test_a_day_is_listed_whole() -> None:
     ).render()
     assert re.findall(r"^(\d+)\.m4s$", text, re.MULTILINE) == [str(number) for number in range(43_200)]
     assert text.count("PROGRAM-DATE-TIME") == 144
+
+
+@given(st.integers(0, 2**51), st.integers(1001, 10**12))
+def test_the_duration_of_a_hole_is_what_its_dates_say(start_wall_us: int, length_us: int) -> None:
+    """RFC 8216bis 4.4.5.1: END-DATE MUST be START-DATE plus DURATION."""
+    text = render_hole(replace(HOLE, start_wall_us=start_wall_us, end_wall_us=start_wall_us + length_us))
+    start, end, duration = re.findall(r'START-DATE="(.*?)",END-DATE="(.*?)",DURATION=(\d+\.\d{3}),', text)[0]
+    assert parse_time(end) - parse_time(start) == int(duration.replace(".", "")) * 1000
+    assert abs(int(duration.replace(".", "")) * 1000 - length_us) < 1000
+
+
+@pytest.mark.parametrize(
+    ("duration_us", "said"), [(0, "0.001000"), (999, "0.001000"), (1_500_000, "1.500000"), (2_000_001, "2.000001")]
+)
+def test_a_gap_is_an_entry_that_nobody_may_load(duration_us: int, said: str) -> None:
+    assert render_gap(44, duration_us) == f"#EXT-X-GAP\n#EXTINF:{said},\ngap-44.m4s\n"

@@ -149,9 +149,11 @@ async def test_hls_js_plays_a_run_as_one_timeline(server: HlscamServer) -> None:
 
 
 async def test_hls_js_plays_on_over_a_hole(server: HlscamServer) -> None:
-    """One discontinuity, where program date time jumps."""
+    """One discontinuity, where program date time jumps, and an EXT-X-DATERANGE that it does not stumble over."""
     both = await runs(server, "avc")
-    look = await _play_fast(server, f"hls/avc/timeline.m3u8?from={both[0].start}&to={both[-1].end}")
+    playlist = f"hls/avc/timeline.m3u8?from={both[0].start}&to={both[-1].end}"
+    assert 'X-REASON="stopped"' in await server.text(playlist)
+    look = await _play_fast(server, playlist)
     assert not [error for error in look["errors"] if error["fatal"]]
     assert len({frag["cc"] for frag in look["frags"]}) == len(both)
     dates = [frag["programDateTimeMs"] for frag in look["frags"]]

@@ -7,6 +7,13 @@ import HLS from "hls-parser";
 
 HLS.setOptions({ strictMode: true });
 
+function rangeOf({ id, classId, start, end, duration, attributes }) {
+  return {
+    id, class: classId ?? null, start: start?.toISOString() ?? null, end: end?.toISOString() ?? null,
+    duration: duration ?? null, attributes: attributes ?? {},
+  };
+}
+
 function segmentOf(segment) {
   return {
     uri: segment.uri,
@@ -18,6 +25,7 @@ function segmentOf(segment) {
     gap: Boolean(segment.gap),
     programDateTime: segment.programDateTime?.toISOString() ?? null,
     map: segment.map?.uri ?? null,
+    dateRange: segment.dateRange ? rangeOf(segment.dateRange) : null,
     parts: segment.parts.map(({ uri, duration, independent, hint, gap }) => ({
       uri, duration: duration ?? null, independent: Boolean(independent), hint: Boolean(hint), gap: Boolean(gap),
     })),

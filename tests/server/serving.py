@@ -146,6 +146,14 @@ class Serving:
         return self.recordings[0].start_wall_us
 
     @property
+    def first_number(self) -> int:
+        return self.recordings[0].first_media_sequence
+
+    @property
+    def last_number(self) -> int:
+        return self.recordings[-1].end_media_sequence - 1
+
+    @property
     def last_us(self) -> int:
         return self.recordings[-1].end_wall_us
 
@@ -169,7 +177,7 @@ class Serve:
         config: Config,
         *,
         page: Path | None = None,
-        status: Callable[[str], CameraStatus | None] | None = None,
+        notes: Callable[[str], CameraNotes | None] | None = None,
         not_ready: str = "",
     ) -> Serving:
         """Serve the archive of `config` as it is."""
@@ -187,7 +195,7 @@ class Serve:
             catalog,
             live,
             clock=clock,
-            notes=lambda camera: _notes(status, camera, clock),
+            notes=notes or (lambda camera: noted(CameraState.STOPPED, clock.wall_us())),
             ready=lambda: not_ready,
         )
         self._stack.push_async_callback(services.cache.close)
@@ -196,6 +204,11 @@ class Serve:
             auto_decompress=False,
         )
         return Serving(client, services, recordings, clock)
+
+
+def noted(state: CameraState, since_wall_us: int = 0, last_error: str = "", **facts: Any) -> CameraNotes:
+    """The notes of a camera in this state."""
+    return CameraNotes(status=CameraStatus(state, since_wall_us, last_error), **facts)
 
 
 def at(wall_us: int) -> str:
@@ -212,9 +225,3 @@ def problem_of(answer: Answer) -> Any:
     """The document of a problem."""
     assert answer.headers["content-type"].startswith("application/problem+json"), answer
     return json.loads(answer.body)
-
-
-def _notes(status: Callable[[str], CameraStatus | None] | None, camera: str, clock: ManualClock) -> CameraNotes | None:
-    """A camera's notes that say no more than its status."""
-    known = status(camera) if status else CameraStatus(CameraState.STOPPED, clock.wall_us())
-    return CameraNotes(status=known) if known else None

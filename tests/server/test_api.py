@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hlscam import __version__
-from hlscam.domain.camera_state import CameraState, CameraStatus
+from hlscam.domain.camera_notes import ClockFacts
+from hlscam.domain.camera_state import CameraState
 from hlscam.domain.config import Config
-from hlscam.domain.recording import Recording
+from hlscam.domain.recording import EndReason, Recording
 from hlscam.units import US_PER_S
-from tests.server.serving import Serve, Serving, at, make_config, problem_of, shown
+from tests.server.serving import Serve, Serving, at, make_config, noted, problem_of, shown
 
 
 def as_told(recording: Recording) -> dict[str, object]:
@@ -29,6 +31,7 @@ def as_told(recording: Recording) -> dict[str, object]:
         "segments": len(recording.segments),
         "discontinuity_sequence": recording.discontinuity_sequence,
         "end_reason": str(recording.end_reason),
+        "gap_reason": None,
         "video": {
             "codec": media.video_codec,
             "width": 320,
@@ -41,11 +44,11 @@ def as_told(recording: Recording) -> dict[str, object]:
 
 
 async def test_cameras(serve: Serve, archive_folder: Path) -> None:
-    statuses = {
-        "gate": CameraStatus(CameraState.RECORDING, 0),
-        "shed": CameraStatus(CameraState.WAITING, US_PER_S, last_error="no route to 192.168.1.20"),
+    notes = {
+        "gate": noted(CameraState.RECORDING, clock=ClockFacts(error_us=12_345, drift_ppb=-4_060)),
+        "shed": noted(CameraState.WAITING, US_PER_S, "no route to 192.168.1.20", gap_reason=EndReason.UNREACHABLE),
     }
-    serving = await serve(make_config(archive_folder), status=statuses.get)
+    serving = await serve(make_config(archive_folder), notes=notes.get)
     gate, shed = (await serving.json("/api/v1/cameras"))["cameras"]
     newest = as_told(serving.recordings[-1])
     assert gate == {
@@ -54,9 +57,12 @@ async def test_cameras(serve: Serve, archive_folder: Path) -> None:
         "state": "recording",
         "state_since": "1970-01-01T00:00:00.000Z",
         "last_error": None,
+        "gap_reason": None,
+        "clock": {"error_ms": 12.3, "drift_ppm": -4.1},
         "playlist": "/hls/gate/index.m3u8",
         "first": shown(serving.first_us),
         "last": shown(serving.last_us),
+        "media_sequence": serving.recordings[-1].end_media_sequence - 1,
         "recordings": len(serving.recordings),
         "bytes": sum(each.size_bytes for each in serving.recordings),
         "video": newest["video"],
@@ -64,13 +70,14 @@ async def test_cameras(serve: Serve, archive_folder: Path) -> None:
     }
     assert (shed["name"], shed["state"], shed["last_error"]) == ("shed", "waiting", "no route to 192.168.1.20")
     assert (shed["first"], shed["last"], shed["recordings"], shed["bytes"], shed["video"]) == (None, None, 0, 0, None)
+    assert (shed["gap_reason"], shed["clock"], shed["media_sequence"]) == ("unreachable", None, None)
     for each in (gate, shed):
         assert await serving.json(f"/api/v1/cameras/{each['id']}") == each
 
 
 async def test_a_camera_that_is_configured_no_more(serve: Serve, archive_folder: Path) -> None:
     config = make_config(archive_folder)
-    serving = await serve(config.model_copy(update={"cameras": {}}), status=lambda _: None)
+    serving = await serve(config.model_copy(update={"cameras": {}}), notes=lambda _: None)
     (gate,) = (await serving.json("/api/v1/cameras"))["cameras"]
     assert (gate["id"], gate["name"], gate["state"]) == ("gate", "gate", "disabled")
     assert gate["recordings"] == len(serving.recordings)
@@ -140,26 +147,100 @@ async def test_recording_at_a_time(serving: Serving) -> None:
 
 
 async def test_timeline(serving: Serving) -> None:
-    """Recordings of a run are one span, the hole lies between two, and both are cut to the range."""
+    """Recordings of a run are one span, the hole between two a gap, and all is cut to the range."""
     hole_start, hole_end = serving.hole_us
     runs = list(dict.fromkeys(each.run for each in serving.recordings))
-    whole = [(serving.first_us, hole_start), (hole_end, serving.last_us)]
+    first, second = (serving.first_us, hole_start), (hole_end, serving.last_us)
     near, far = serving.first_us + 1, hole_end + 5000
-    for from_, to, expected in [
-        (serving.first_us - US_PER_S, None, list(zip(whole, runs, strict=True))),
-        (near, far, [((near, hole_start), runs[0]), ((hole_end, far), runs[1])]),
-        (hole_start, hole_end, []),
-        (hole_start - 5000, hole_end, [((hole_start - 5000, hole_start), runs[0])]),
-        (serving.last_us, None, []),
+    for from_, to, spans, gaps in [
+        (serving.first_us - US_PER_S, None, [first, second], [(hole_start, hole_end)]),
+        (near, far, [(near, hole_start), (hole_end, far)], [(hole_start, hole_end)]),
+        (hole_start, hole_end, [], [(hole_start, hole_end)]),
+        (hole_start + 5000, hole_end - 5000, [], [(hole_start + 5000, hole_end - 5000)]),
+        (hole_start - 5000, hole_end, [(hole_start - 5000, hole_start)], [(hole_start, hole_end)]),
+        (hole_end - 5000, far, [(hole_end, far)], [(hole_end - 5000, hole_end)]),
+        (hole_start - 5000, hole_start, [(hole_start - 5000, hole_start)], []),
+        (hole_end, far, [(hole_end, far)], []),
+        (0, serving.first_us - 1, [], []),
+        (serving.last_us, None, [], []),
+    ]:
+        query = f"from={at(max(from_, serving.first_us - US_PER_S))}" + (f"&to={at(to)}" if to else "")
+        if from_ == 0:
+            query = f"from={at(serving.first_us - 3600 * US_PER_S)}&to={at(serving.first_us - 1)}"
+        said = await serving.json(f"/api/v1/cameras/gate/timeline?{query}")
+        assert said == {
+            "spans": [
+                {"start": shown(start), "end": shown(end), "run": runs[start >= hole_end]} for start, end in spans
+            ],
+            "gaps": [
+                {"start": shown(start), "end": shown(end), "reason": "stopped", "message": "The server was stopped."}
+                for start, end in gaps
+            ],
+            "next": None,
+        }, query
+
+
+async def test_a_gap_says_what_the_recording_after_it_knows(serve: Serve, own_folder: Path) -> None:
+    serving = await serve(make_config(own_folder))
+    second = next(each for each in serving.recordings if each.run != serving.recordings[0].run)
+    await serving.services.catalog.put_recording(replace(second, gap_reason=EndReason.AUTHENTICATION))
+    serving.services.live.stream("gate").load([])
+    said = await serving.json(f"/api/v1/cameras/gate/timeline?from={at(serving.first_us)}")
+    assert [each["reason"] for each in said["gaps"]] == ["authentication"]
+    listed = (await serving.json("/api/v1/cameras/gate/recordings"))["recordings"]
+    assert [each["gap_reason"] for each in listed if each["gap_reason"]] == ["authentication"]
+
+
+async def test_the_gap_that_lasts_has_no_end(serve: Serve, archive_folder: Path) -> None:
+    """Unless the range ends before now: what is asked for yesterday does not change tomorrow."""
+    down = noted(CameraState.WAITING, gap_reason=EndReason.UNREACHABLE)
+    serving = await serve(make_config(archive_folder), notes=lambda _: down)
+    last, now = serving.last_us, serving.clock.wall_us()
+    for from_, to, start, end in [
+        (last - 5000, None, last, None),
+        (last - 5000, now + US_PER_S, last, None),
+        (last + 5000, None, last + 5000, None),
+        (last + 5000, now - 5000, last + 5000, now - 5000),
     ]:
         query = f"from={at(from_)}" + (f"&to={at(to)}" if to else "")
         said = await serving.json(f"/api/v1/cameras/gate/timeline?{query}")
-        spans = [{"start": shown(start), "end": shown(end), "run": run} for (start, end), run in expected]
-        assert said == {"spans": spans, "next": None}, query
+        assert said["gaps"] == [
+            {
+                "start": shown(start),
+                "end": end and shown(end),
+                "reason": "unreachable",
+                "message": "The camera could not be reached.",
+            }
+        ]
+    for query in (f"from={at(last - 5000)}&to={at(last)}", f"from={at(now)}&to={at(now + 1)}", f"from={at(now + 1)}"):
+        assert (await serving.json(f"/api/v1/cameras/gate/timeline?{query}"))["gaps"] == [], query
+    assert (await serving.json(f"/api/v1/cameras/shed/timeline?from={at(last)}"))["gaps"] == [], "it never recorded"
+
+
+async def test_footage_that_retention_removed_in_the_middle(serve: Serve, own_folder: Path) -> None:
+    before = await serve(make_config(own_folder))
+    first, removed, *_ = before.recordings
+    await before.services.catalog.remove_recording("gate", removed.name)
+    said = await before.json(f"/api/v1/cameras/gate/timeline?from={at(before.first_us)}")
+    gap = said["gaps"][0]
+    assert (gap["start"], gap["reason"]) == (shown(first.end_wall_us), None)
+    assert gap["message"] == "What was recorded here is no longer there."
+
+
+async def test_a_clock_that_was_set_back_hides_no_footage(serving: Serving) -> None:
+    serving.clock.step_wall(-3600)
+    newest = serving.recordings[-1]
+    moment = newest.end_wall_us - 1000
+    found = await serving.json(f"/api/v1/cameras/gate/recordings/at?time={at(moment)}")
+    assert found["name"] == newest.name
+    said = await serving.json(f"/api/v1/cameras/gate/timeline?from={at(moment)}")
+    assert [(each["start"], each["end"]) for each in said["spans"]] == [(shown(moment), shown(newest.end_wall_us))]
+    later = await serving.ask(f"/api/v1/cameras/gate/recordings/at?time={at(newest.end_wall_us + 61 * US_PER_S)}")
+    assert later.status == 400
 
 
 async def test_status(serve: Serve, archive_folder: Path) -> None:
-    serving = await serve(make_config(archive_folder), status={"gate": CameraStatus(CameraState.STARTING, 0)}.get)
+    serving = await serve(make_config(archive_folder), notes={"gate": noted(CameraState.STARTING)}.get)
     number = serving.recordings[0].first_media_sequence
     for _ in range(3):
         await serving.ask(f"/hls/gate/{number}.m4s")
@@ -211,7 +292,11 @@ async def test_what_cannot_be_asked_is_400(serving: Serving) -> None:
 
 
 async def test_thirty_two_days_may_be_asked(serving: Serving) -> None:
-    assert await serving.json("/api/v1/cameras/gate/timeline?from=0&to=2764800") == {"spans": [], "next": None}
+    assert await serving.json("/api/v1/cameras/gate/timeline?from=0&to=2764800") == {
+        "spans": [],
+        "gaps": [],
+        "next": None,
+    }
 
 
 NOT_THERE = [

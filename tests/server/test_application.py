@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from hlscam.domain.camera_state import CameraStatus
+from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.config import Config
 from hlscam.units import US_PER_S
 from tests.server.serving import CAMERA, Answer, Serve, Serving, at, make_config, problem_of
@@ -212,10 +212,10 @@ async def test_unknown_cameras_leave_nothing_behind(site: Serving) -> None:
 async def test_a_fault_of_ours_is_logged_and_not_shown(
     serve: Serve, archive_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(camera: str) -> CameraStatus:
+    def broken(camera: str) -> CameraNotes:
         raise ZeroDivisionError("inner workings")
 
-    site = await serve(make_config(archive_folder), status=broken)
+    site = await serve(make_config(archive_folder), notes=broken)
     answer = await site.ask("/api/v1/cameras", Origin="http://localhost")
     assert problem_of(answer) == {
         "type": "about:blank",

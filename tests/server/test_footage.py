@@ -86,6 +86,45 @@ async def test_the_two_put_together(rows: Rows, case: str) -> None:
         assert await rows.footage.recordings("porch", from_wall_us=middle, limit=1) == [each]
 
 
+@pytest.mark.parametrize("case", CASES)
+async def test_from_a_number_on(rows: Rows, case: str) -> None:
+    """The first is the one that holds it, be it row or live edge."""
+    in_catalog, at_edge, expected = CASES[case]
+    await rows.tell(in_catalog, at_edge)
+    for number in range(expected[-1].end_media_sequence + 2):
+        holding = [each for each in expected if each.end_media_sequence > number]
+        for limit in (None, 1, 2):
+            assert await rows.footage.recordings("porch", from_media_sequence=number, limit=limit) == holding[:limit]
+        assert rows.footage.is_listed("porch", number) == bool(at_edge and holding)
+
+
+async def test_from_a_number_that_is_gone(rows: Rows) -> None:
+    """The first that is left behind it."""
+    kept = [recording(0), recording(3), recording(4)]
+    await rows.tell(kept, kept[2:])
+    for number, expected in [(2, kept), (3, kept[1:]), (8, kept[1:]), (9, kept[1:]), (12, kept[2:]), (15, [])]:
+        assert await rows.footage.recordings("porch", from_media_sequence=number) == expected
+
+
+@pytest.mark.parametrize("live", range(5))
+async def test_the_neighbours_of_a_range(rows: Rows, live: int) -> None:
+    """A hole of an hour between the second and the third; however much of it all is live, or in the catalog too."""
+    late_us = 3600 * US_PER_S
+    whole = [*OLD[:2], *(replace(each, start_wall_us=each.start_wall_us + late_us) for each in map(recording, (2, 3)))]
+    at_edge = whole[len(whole) - live :]
+    await rows.tell(whole[: 4 - live // 2], at_edge)
+    start_us, end_us = whole[0].start_wall_us, whole[-1].end_wall_us
+    edges = [edge for each in whole for edge in (each.start_wall_us, each.end_wall_us)]
+    moments = sorted({edge + by for edge in [*edges, start_us + late_us // 2] for by in (-US_PER_S, -1, 0, 1)})
+    for from_us in moments:
+        for to_us in [moment for moment in [*moments, end_us + late_us] if moment > from_us]:
+            first = next((at for at, each in enumerate(whole) if each.end_wall_us > from_us), 4)
+            end = next((at for at, each in enumerate(whole) if each.start_wall_us >= to_us), 4)
+            found, more_follow = await rows.footage.with_neighbours("porch", from_us, to_us)
+            assert found == whole[max(first - 1, 0) : end + 1], (from_us - start_us, to_us - start_us)
+            assert more_follow == (end < 4)
+
+
 _cameras = (f"camera{number}" for number in count())
 
 

@@ -223,6 +223,18 @@ async def test_a_range_that_the_present_has_passed_is_ended(growing: Growing) ->
     assert len(numbers) >= 2
 
 
+async def test_the_next_segment_is_waited_for_and_told_the_moment_it_is_there(growing: Growing) -> None:
+    """Again and again, as a viewer at the live edge asks: each once, in order, none left out."""
+    seen = [growing.newest.end_media_sequence - 1]
+    for _ in range(4):
+        text = await growing.text(f"/hls/gate/timeline.m3u8?after={seen[-1]}")
+        playlist = m3u8.loads(text)
+        assert playlist.media_sequence == seen[-1] + 1
+        assert playlist.segments[0].uri == f"{seen[-1] + 1}.m4s"
+        seen += [seen[-1] + 1 + at for at in range(len(playlist.segments))]
+    assert seen == list(range(seen[0], seen[0] + len(seen)))
+
+
 async def test_what_comes_next_is_not_there_yet(growing: Growing) -> None:
     ahead = growing.newest.end_media_sequence + 1000
     assert (await growing.get(f"/hls/gate/{ahead}.m4s"))[0] == 404

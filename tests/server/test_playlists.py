@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hlscam.domain.camera_state import CameraState, CameraStatus
+from hlscam.domain.camera_state import CameraState
 from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
-from hlscam.server import playlists
+from hlscam.server import timelines
 from hlscam.units import US_PER_S
 from tests.rig.playlist_lint import lint, lint_all
-from tests.server.serving import Answer, Serve, Serving, at, make_config, problem_of, shown
+from tests.server.serving import Answer, Serve, Serving, at, make_config, noted, problem_of, shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -72,10 +72,14 @@ async def test_every_kind_lints(serving: Serving) -> None:
             f"timeline.m3u8?from={at(hole)}",
             f"timeline.m3u8?from={at(hole - 1)}&to={at(end)}",
             f"timeline.m3u8?from={at(end + 1)}",
+            "live.m3u8?gaps=1",
+            "timeline.m3u8?from=0&gaps=1",
+            f"timeline.m3u8?from=0&to={at(end)}&gaps=1",
+            f"timeline.m3u8?from={at(end + 1)}&gaps=1",
         ]
     ]
     read = await lint_all(texts)
-    assert [each["type"] for each in read] == ["media", "multivariant", "multivariant", *["media"] * 5]
+    assert [each["type"] for each in read] == ["media", "multivariant", "multivariant", *["media"] * 9]
     for text, playlist in zip(texts, read, strict=True):
         by_library = m3u8.loads(text)
         assert len(by_library.segments) == len(playlist.get("segments", []))
@@ -258,6 +262,10 @@ async def test_multivariant(serving: Serving) -> None:
             "from=2026-11-22T22:10:00%2B01:00",
             "timeline.m3u8?from=2026-11-22T22%3A10%3A00%2B01%3A00&opened={now}",
         ),
+        ("after=7", "timeline.m3u8?after=7&opened={now}"),
+        ("after=7&to={last}&gaps=0", "timeline.m3u8?after=7&to={last}"),
+        ("from={first}&gaps=1", "timeline.m3u8?from={first}&opened={now}&gaps=1"),
+        ("gaps=1", "live.m3u8?gaps=1"),
         ("to={last}", "live.m3u8"),
         ("other=1", "live.m3u8"),
     ],
@@ -325,6 +333,19 @@ BAD_QUERIES = [
     f"from={LATER}&opened=0",
     "from=0&opened=",
     "from=0&opened=soon",
+    "after=",
+    "after=x",
+    "after=-1",
+    "after=1.5",
+    "after=1e3",
+    "after=%D9%A3",
+    f"after={'9' * 19}",
+    "after=1&from=0",
+    "after=1&to=soon",
+    "after=1&opened=soon",
+    "from=0&gaps=",
+    "from=0&gaps=2",
+    "from=0&gaps=true",
 ]
 
 
@@ -335,7 +356,7 @@ async def test_bad_times_and_ranges_are_400(serving: Serving) -> None:
         problem = problem_of(answer)
         assert (problem["type"], problem["title"], problem["status"]) == ("about:blank", "Bad Request", 400)
         assert problem["detail"]
-        if query.startswith("from") and "opened" not in query:
+        if query.startswith(("from", "after")) and "opened" not in query:
             assert (await serving.ask(f"/hls/gate/index.m3u8?{query}")).status == 400
 
 
@@ -345,12 +366,16 @@ async def test_a_clock_that_runs_a_little_ahead_is_forgiven(serving: Serving) ->
     assert (await range_of(serving, now + 61 * US_PER_S)).status == 400
 
 
-@pytest.mark.parametrize("path", ["live.m3u8", "index.m3u8", "timeline.m3u8?from=0", "timeline.m3u8?from=0&to={soon}"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("live.m3u8", "index.m3u8", "timeline.m3u8?from=0", "timeline.m3u8?from=0&to={soon}", "timeline.m3u8?after=7"),
+        *("index.m3u8?after=7", "timeline.m3u8?after=7&to={soon}"),
+    ],
+)
 @pytest.mark.parametrize("error", ["", "the camera refuses the connection"])
 async def test_no_footage_yet_is_503_and_says_why(serve: Serve, archive_folder: Path, path: str, error: str) -> None:
-    serving = await serve(
-        make_config(archive_folder), status=lambda _: CameraStatus(CameraState.WAITING, 0, last_error=error)
-    )
+    serving = await serve(make_config(archive_folder), notes=lambda _: noted(CameraState.WAITING, last_error=error))
     answer = await serving.ask(f"/hls/shed/{path.format(soon=at(serving.clock.wall_us() + US_PER_S))}")
     assert (answer.status, answer.headers["retry-after"], answer.headers["cache-control"]) == (503, "2", "no-store")
     assert problem_of(answer)["detail"] == "camera 'shed' has no footage yet" + (f": {error}" if error else "")
@@ -369,9 +394,41 @@ async def test_unknown_camera_is_404(serving: Serving, path: str) -> None:
 
 async def test_footage_of_a_camera_that_is_configured_no_more(serve: Serve, archive_folder: Path) -> None:
     config = make_config(archive_folder)
-    serving = await serve(config.model_copy(update={"cameras": {}}), status=lambda _: None)
+    serving = await serve(config.model_copy(update={"cameras": {}}), notes=lambda _: None)
     for path in ("live.m3u8", "index.m3u8", "timeline.m3u8?from=0"):
         assert (await serving.ask(f"/hls/gate/{path}")).status == 200
+
+
+# Holes and gaps
+
+
+async def test_a_hole_says_why(serving: Serving) -> None:
+    hole_start, hole_end = serving.hole_us
+    playlist = await lint(await serving.text("/hls/gate/timeline.m3u8?from=0"))
+    (hole,) = [each["dateRange"] for each in playlist["segments"] if each["dateRange"]]
+    (behind,) = [each for each in playlist["segments"] if each["dateRange"]]
+    assert (hole["start"], hole["end"]) == (shown(hole_start), shown(hole_end))
+    assert (hole["class"], hole["attributes"]) == ("hlscam.gap", {"X-REASON": "stopped"})
+    assert (hole["id"], behind["discontinuity"]) == (f"gap-{behind['mediaSequence']}", True)
+    from_inside = await lint(await serving.text(f"/hls/gate/timeline.m3u8?from={at(hole_start)}"))
+    assert not any(each["dateRange"] for each in from_inside["segments"])
+
+
+@pytest.mark.parametrize("query", ["from=0", "from=0&to={last}", "from=0&opened=0"])
+async def test_gaps_for_players_that_want_them(serving: Serving, query: str) -> None:
+    """One entry in front of the second run, which nobody can load; all else is as without."""
+    path = f"/hls/gate/timeline.m3u8?{query.format(last=at(serving.last_us))}"
+    plain, gaps = await lint_all([await serving.text(path), await serving.text(f"{path}&gaps=1")])
+    assert (plain["version"], gaps["version"]) == (7, 8)
+    second = next(each for each in serving.recordings if each.run != serving.recordings[0].run)
+    at_gap = second.first_media_sequence - serving.first_number
+    assert [each["gap"] for each in gaps["segments"]] == [at == at_gap for at in range(len(gaps["segments"]))]
+    gap = gaps["segments"].pop(at_gap)
+    assert gap["duration"] == gaps["targetDuration"] < (serving.hole_us[1] - serving.hole_us[0]) / US_PER_S
+    assert (await serving.ask(f"/hls/gate/{gap['uri']}")).status == 404
+    for with_gaps, without in zip(gaps["segments"], plain["segments"], strict=True):
+        number = with_gaps["mediaSequence"] - with_gaps["discontinuitySequence"]
+        assert with_gaps | {"mediaSequence": number} == without
 
 
 # After retention
@@ -413,7 +470,10 @@ async def test_a_timeline_over_a_hole_in_the_numbers_has_an_end(serve: Serve, ow
     assert dates_in(text) == pytest.approx([start for _, start, _ in expected], abs=1100)
     assert (playlist["ended"], playlist["start"]) == (True, None)
     assert answer.headers["cache-control"] == "public, max-age=1"  # more has come by the next time that somebody asks
-    assert playlist["segments"][len(kept.segments)]["discontinuity"]
+    behind = playlist["segments"][len(kept.segments)]
+    assert behind["discontinuity"]
+    assert behind["dateRange"]["start"] == shown(kept.end_wall_us)
+    assert behind["dateRange"]["attributes"] == {}
     assert [each["mediaSequence"] for each in playlist["segments"]] == [
         kept.first_media_sequence + index for index in range(len(expected))
     ]
@@ -465,7 +525,7 @@ async def test_days_never_hold_up_the_loop(serve: Serve, days_config: Config, mo
         return noted
 
     for name in ("spans_between", "media_playlist"):
-        monkeypatch.setattr(playlists, name, noting(getattr(playlists, name)))
+        monkeypatch.setattr(timelines, name, noting(getattr(timelines, name)))
     serving = await serve(days_config)
     answer = await serving.ask("/hls/porch/timeline.m3u8?from=0", Accept_Encoding="gzip")
     assert answer.headers["content-encoding"] == "gzip"

@@ -147,7 +147,7 @@ def newest_before(camera: str, media_sequence: int | None, limit: int) -> Select
     """The last recordings numbered below `media_sequence` (None: the last of all), newest first."""
     query = select(RECORDINGS).where(_R.camera == camera)
     if media_sequence is not None:
-        query = query.where(_R.first_media_sequence < media_sequence)
+        query = query.where(_R.first_media_sequence < _whole(media_sequence))
     return query.order_by(_R.first_media_sequence.desc()).limit(limit)
 
 

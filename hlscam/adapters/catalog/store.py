@@ -292,6 +292,10 @@ class Catalog:
         """The last recordings that together hold at least so many segments (all, if they hold fewer), in order."""
         return await self._read(lambda connection: _newest(connection, camera, segments))
 
+    async def newest_before(self, camera: str, media_sequence: int | None) -> Recording | None:
+        """The last recording numbered below `media_sequence` (None: the last of all)."""
+        return await self._first(queries.newest_before(camera, media_sequence, 1))
+
     async def oldest(self, camera: str) -> Recording | None:
         """The recording with the lowest media_sequence: the next to go."""
         return await self._first(queries.oldest(camera))

@@ -115,6 +115,9 @@ def test_media_sequences(url: str) -> None:
         assert await catalog.recordings_by_sequence("porch", one, other) == holding
         at_one = [facts for facts in history if facts.first_media_sequence <= one < facts.end_media_sequence]
         assert await catalog.recording_at_sequence("porch", one) == (at_one[0] if at_one else None)
+        below = [facts for facts in history if facts.first_media_sequence < one]
+        assert await catalog.newest_before("porch", one) == (below[-1] if below else None)
+        assert await catalog.newest_before("porch", None) == (history[-1] if history else None)
 
     check_answers(url, ask)
 
@@ -183,6 +186,7 @@ async def test_numbers_beyond_the_database_are_just_not_there(catalog: Catalog, 
     await catalog.put_recording(recording(0))
     assert await catalog.recording_at_sequence("porch", number) is None
     assert await catalog.recording_at("porch", number) is None
+    assert (await catalog.newest_before("porch", number) is None) == (number < 0)
     everything = await catalog.recordings("porch", from_wall_us=-number, to_wall_us=number, limit=2**70)
     assert len(everything) == (number > 0)
 
