@@ -14,6 +14,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, get_args
 
@@ -141,15 +142,15 @@ _MAPPINGS = ("cameras", "input_options")
 def _typed(text: Substituted, kind: object) -> object:
     """The number or switch that the text means where `kind` is one; anything else stays text and is judged as such."""
     plain = str(text)
-    try:
-        if kind is bool:
-            return _SWITCHES.get(plain.lower(), plain)
-        if kind in (int, float):
+    kinds = get_args(kind) or (kind,)
+    if type(None) in kinds and not plain:
+        return None
+    if bool in kinds:
+        return _SWITCHES.get(plain.lower(), plain)
+    if int in kinds or float in kinds:
+        with suppress(ValueError):
             return int(plain) if re.fullmatch(r"-?[0-9]{1,18}", plain) else float(plain)
-    except ValueError:
-        return plain
-    is_optional = type(None) in get_args(kind)
-    return None if is_optional and not plain else plain
+    return plain
 
 
 class ServerConfig(Section):
@@ -264,6 +265,23 @@ def _default_live_window_s(validated: dict[str, Any]) -> float:
     return float(SEGMENTS_IN_LIVE_WINDOW * validated["segment_duration_s"])
 
 
+class RetentionConfig(Section):
+    """When the oldest recordings go (`domain/retention.py`). Footage stays as long as these let it."""
+
+    headroom_mb: int | None = setting(
+        None, "room that is kept free on the archive's disk: the oldest recordings go before it is used up",
+        "0 or more (0 removes nothing to make room); by default 5 % of the disk and at most 5 GB, or what the cameras "
+        "write in 2 minutes if that is more", ge=0,
+    )  # fmt: skip
+    max_days: float | None = setting(
+        None, "recordings that are older go although there is room", "more than 0; by default no limit",
+        gt=0, le=36_500,
+    )  # fmt: skip
+    max_gb: float | None = setting(
+        None, "the oldest recordings go as long as all together are larger", "more than 0; by default no limit", gt=0
+    )
+
+
 class HlsConfig(Section):
     """How streams are cut for players."""
 
@@ -376,6 +394,7 @@ class Config(Section):
 
     server: ServerConfig = section("where the page and the API are")
     archive: ArchiveConfig = section("where recordings are")
+    retention: RetentionConfig = section("when the oldest recordings go")
     catalog: CatalogConfig = section("the database")
     hls: HlsConfig = section("how streams are cut")
     ffmpeg: FfmpegConfig = section("the program that records")

@@ -19,6 +19,7 @@ from hlscam.domain.config import (
     CameraConfig,
     Config,
     HlsConfig,
+    RetentionConfig,
     ServerConfig,
     demo_config,
 )
@@ -51,7 +52,7 @@ REFUSED: list[tuple[str, ...]] = [
         "cameras:\n  porch:\n    sorce: 'test:'\n    source: 'test:'",
         "3:5: cameras.porch.sorce: unknown key; did you mean 'source'? allowed: name, source,",
     ),
-    ("servr: {}", "1:1: servr: unknown key; did you mean 'server'? allowed: server, archive, catalog,"),
+    ("servr: {}", "1:1: servr: unknown key; did you mean 'server'? allowed: server, archive, retention, catalog,"),
     ("port: 80", "1:1: port: unknown key; did you mean it under server? allowed:"),
     ("server: {qwxz: 1}", "1:10: server.qwxz: unknown key; allowed: host, port, insecure, cors_origins, cache_mb"),
     ("cameras: {a: {name: A}}", "1:11: cameras.a.source: missing", "rtsp://", "test:"),
@@ -103,6 +104,13 @@ REFUSED: list[tuple[str, ...]] = [
         "1:21: archive.observer: 'poling' is not allowed; did you mean 'polling'?",
         "auto, polling or inotify",
     ),
+    ("retention: {headroom_mb: -1}", "1:26: retention.headroom_mb: -1 is not allowed", "0 removes nothing", "5 %"),
+    ("retention: {headroom_mb: 0.5}", "1:26: retention.headroom_mb: 0.5 is not allowed"),
+    ("retention: {max_days: 0}", "1:23: retention.max_days: 0 is not allowed", "more than 0"),
+    ("retention: {max_days: two}", "1:23: retention.max_days: 'two' is not allowed"),
+    ("retention: {max_gb: 0}", "1:21: retention.max_gb: 0 is not allowed", "by default no limit"),
+    ("retention: {max_gb: '${WORD}'}", "1:21: retention.max_gb: 'quince' is not allowed"),
+    ("retention: {days: 3}", "1:13: retention.days: unknown key;", "headroom_mb, max_days, max_gb"),
     (
         "catalog: {url: mysql://root:hunter22@h/d}",
         "1:16: catalog.url: is not a catalog's URL",
@@ -254,6 +262,7 @@ def test_everything_has_a_default() -> None:
         assert config.catalog_url == "sqlite:////etc/hlscam/archive/catalog.sqlite3"
         assert (config.hls.segment_duration_s, config.hls.part_duration_s, config.hls.live_window_s) == (2, 0.5, 10)
         assert config.ffmpeg.path is None
+        assert config.retention == RetentionConfig(headroom_mb=None, max_days=None, max_gb=None)
         assert config.cameras == {}
         assert config.secrets == frozenset()
 
@@ -328,6 +337,16 @@ def test_catalog_urls(url: str, expected: str) -> None:
 )
 def test_ffmpeg_is_a_name_or_a_path(path: str, expected: str) -> None:
     assert parse(f"ffmpeg: {{path: {path}}}").ffmpeg.path == expected
+
+
+def test_retention() -> None:
+    config = parse("retention: {headroom_mb: 0, max_days: 0.5, max_gb: 200}")
+    assert config.retention == RetentionConfig(headroom_mb=0, max_days=0.5, max_gb=200)
+
+
+def test_the_environment_fills_what_is_optional() -> None:
+    config = parse("retention: {headroom_mb: '${PORT}', max_days: '${RATE}', max_gb: '${EMPTY}'}")
+    assert config.retention == RetentionConfig(headroom_mb=8123, max_days=0.25, max_gb=None)
 
 
 def test_live_window_follows_long_segments() -> None:
@@ -430,11 +449,14 @@ def test_the_example_parses_and_names_every_setting() -> None:
 
 
 def test_the_example_parses_with_its_comments_as_settings() -> None:
-    text = re.sub(r"^( *)# ( *[a-z]+:($| (?=postgresql|/usr|file)))", r"\1\2", EXAMPLE.read_text(), flags=re.MULTILINE)
+    text = re.sub(
+        r"^( *)# ( *[a-z_]+:($| (?=postgresql|/usr|file|[0-9])))", r"\1\2", EXAMPLE.read_text(), flags=re.MULTILINE
+    )
     environ = {"PORCH_PASSWORD": "x/y", "CATALOG_PASSWORD": "z"}
     config = parse_config(text, environ=environ, base=BASE, file_name=EXAMPLE.name)
     assert config.catalog_url == "postgresql+psycopg://hlscam:z@localhost/hlscam"
     assert config.ffmpeg.path == "/usr/bin/ffmpeg"
+    assert config.retention == RetentionConfig(headroom_mb=5000, max_days=14, max_gb=500)
     assert config.cameras["garden"].source == FileSource(BASE / "clips/garden.mp4")
 
 
