@@ -14,6 +14,7 @@ from hlscam.errors import InvalidRequest
 
 US_PER_S = 1_000_000
 US_PER_MS = 1_000
+_SIZES = ("KB", "MB", "GB", "TB")
 
 _UNIX_SECONDS = re.compile(r"-?\d{1,12}(\.\d{1,9})?", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -58,6 +59,14 @@ def _in_range(wall_us: int, text: str) -> int:
     if not 0 <= wall_us <= _LATEST_WALL_US:
         raise InvalidRequest(f"{text!r} lies outside the years 1970 to 9999")
     return wall_us
+
+
+def format_bytes(size_bytes: int) -> str:
+    """A size for people: `3 bytes`, `12.4 MB`; a MB is 1024 KB, as in the configuration."""
+    if size_bytes < 1024:
+        return f"{size_bytes} bytes"
+    power = min((size_bytes.bit_length() - 1) // 10, len(_SIZES))
+    return f"{size_bytes / 1024**power:.1f} {_SIZES[power - 1]}"
 
 
 def ticks_to_us(ticks: int, timescale: int) -> int:

@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Times and sizes as people write them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlscam.errors import InvalidRequest
-from hlscam.units import US_PER_S, format_rfc3339, parse_time, ticks_to_us
+from hlscam.units import US_PER_S, format_bytes, format_rfc3339, parse_time, ticks_to_us
 
 NOON_US = 1_795_348_800 * US_PER_S
 LATEST_US = 253_402_300_799 * US_PER_S
@@ -119,3 +119,21 @@ def test_ticks_round_half_up(ticks: int, timescale: int, us: int) -> None:
 def test_ticks_are_exact_to_half_a_microsecond(ticks: int, timescale: int) -> None:
     exact = Fraction(ticks * US_PER_S, timescale)
     assert -Fraction(1, 2) < ticks_to_us(ticks, timescale) - exact <= Fraction(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KB"),
+        (1536, "1.5 KB"),
+        (5 * 1024**2, "5.0 MB"),
+        (12_400_000, "11.8 MB"),
+        (5 * 1024**3, "5.0 GB"),
+        (3 * 1024**4, "3.0 TB"),
+        (1024**5, "1024.0 TB"),
+    ],
+)
+def test_sizes(size_bytes: int, text: str) -> None:
+    assert format_bytes(size_bytes) == text
