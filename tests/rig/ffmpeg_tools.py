@@ -135,6 +135,12 @@ def make_clip(
     return path
 
 
+def make_noise(path: Path) -> Path:
+    """Write two seconds of some 8 Mbit/s to `path`: a pattern in which little can be compressed, to fill disks with."""
+    noise = ["-vf", "noise=alls=80:allf=t", "-b:v", "8M", "-maxrate", "8M", "-bufsize", "4M"]
+    return make_clip(path, seconds=2, size="320x180", rate=20, gop=10, options=noise)
+
+
 def _video_options(codec: str, gop: int, b_frames: int) -> list[str]:
     shape = ["-pix_fmt", "yuv420p", "-preset", "ultrafast", "-g", str(gop), "-bf", str(b_frames)]
     if codec == "h264":

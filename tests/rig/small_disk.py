@@ -2,6 +2,7 @@
 
     with SmallDisk(folder, size_mb=64) as disk:
         disk.fill()       # not a byte is left
+        disk.leave(4096)  # or this much is, where more was free
         disk.relieve()    # the other program has gone
 
 Only root may mount one, and only where it may mount at all: a container needs `--cap-add SYS_ADMIN`.
@@ -69,6 +70,15 @@ class SmallDisk:
                     if error.errno != errno.ENOSPC:
                         raise
                     step_bytes //= 2
+        finally:
+            os.close(fd)
+
+    def leave(self, free_bytes: int) -> None:
+        """Take all the room but so much, to the block."""
+        fd = os.open(self._filler, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            if (over_bytes := self.free_bytes - free_bytes) > 0:
+                os.posix_fallocate(fd, os.fstat(fd).st_size, over_bytes)
         finally:
             os.close(fd)
 

@@ -41,6 +41,15 @@ def test_it_can_be_filled_again(tmp_path: Path) -> None:
         assert disk.filler_bytes == held_bytes + len(BLOCK) * 100
 
 
+def test_some_room_can_be_left(tmp_path: Path) -> None:
+    with SmallDisk(tmp_path / "disk", size_mb=8) as disk:
+        for left_bytes in (1_000_000, 100_000, 1):
+            disk.leave(left_bytes)
+            assert left_bytes - len(BLOCK) < disk.free_bytes <= left_bytes
+        disk.leave(1_000_000)
+        assert disk.free_bytes == 0, "it gives nothing back"
+
+
 def test_nothing_of_it_is_left(tmp_path: Path) -> None:
     with SmallDisk(tmp_path / "disk", size_mb=8) as disk:
         (disk.folder / "ours").write_bytes(BLOCK)
