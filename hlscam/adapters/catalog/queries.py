@@ -43,6 +43,16 @@ def of_run(camera: str, run: str, before_name: str) -> Select[Any]:
     return query.order_by(_R.name.desc()).limit(1)
 
 
+def named_before(camera: str, name: str) -> Select[Any]:
+    """The last recording named before `name`, which need not exist. Names begin with the time."""
+    return select(RECORDINGS).where(_R.camera == camera, _R.name < name).order_by(_R.name.desc()).limit(1)
+
+
+def named_after(camera: str, name: str) -> Select[Any]:
+    """The first recording named after `name`."""
+    return select(RECORDINGS).where(_R.camera == camera, _R.name > name).order_by(_R.name).limit(1)
+
+
 def in_range(
     camera: str,
     *,
@@ -152,8 +162,30 @@ def newest_before(camera: str, media_sequence: int | None, limit: int) -> Select
 
 
 def oldest(camera: str) -> Select[Any]:
-    """The recording that retention removes next."""
+    """A camera's first recording."""
     return select(RECORDINGS).where(_R.camera == camera).order_by(_R.first_media_sequence).limit(1)
+
+
+def oldest_after(camera: str, media_sequence: int | None, limit: int) -> Select[Any]:
+    """What retention asks of the first recordings numbered above `media_sequence` (None: the first of all), in order.
+
+    No segments, which are most of a row. `is_newest` tells the camera's last recording.
+    """
+    others = RECORDINGS.alias("others")
+    newest = select(func.max(others.c.first_media_sequence)).where(others.c.camera == camera).scalar_subquery()
+    query = select(
+        _R.camera,
+        _R.name,
+        _R.first_media_sequence,
+        _R.start_wall_us,
+        _R.end_wall_us,
+        _R.size_bytes,
+        _R.end_reason.is_(None).label("is_open"),
+        (_R.first_media_sequence == newest).label("is_newest"),
+    ).where(_R.camera == camera)
+    if media_sequence is not None:
+        query = query.where(_R.first_media_sequence > media_sequence)
+    return query.order_by(_R.first_media_sequence).limit(limit)
 
 
 def still_open() -> Select[Any]:

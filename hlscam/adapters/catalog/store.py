@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from heapq import merge
 from itertools import islice
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import URL, Connection, Select, bindparam, delete, insert, select
+from sqlalchemy import URL, Connection, Row, Select, bindparam, delete, insert, select
 
 from hlscam.adapters.catalog import migrate, queries
 from hlscam.adapters.catalog.engine import READERS, empty_log, open_engine, parse_url, plainly, shown
@@ -32,6 +33,7 @@ from hlscam.adapters.catalog.rows import REBUILD_HINT, comparable, recording_of,
 from hlscam.adapters.catalog.schema import CAMERAS, INIT_SECTIONS, RECORDINGS
 from hlscam.adapters.catalog.sqlite_file import Mark, path_of
 from hlscam.domain.recording import Recording
+from hlscam.domain.retention import Candidate, Keep
 from hlscam.errors import CatalogError, CatalogLost
 
 T = TypeVar("T")
@@ -247,6 +249,13 @@ class Catalog:
         """The recording of a run that comes before the one called `name`."""
         return await self._first(queries.of_run(camera, run, name))
 
+    async def neighbours(self, camera: str, name: str) -> tuple[Recording | None, Recording | None]:
+        """The recordings that come before and after `name`, by their names; one of that name need not be there."""
+        return (
+            await self._first(queries.named_before(camera, name)),
+            await self._first(queries.named_after(camera, name)),
+        )
+
     async def recordings(
         self,
         camera: str,
@@ -299,6 +308,14 @@ class Catalog:
     async def oldest(self, camera: str) -> Recording | None:
         """The recording with the lowest media_sequence: the next to go."""
         return await self._first(queries.oldest(camera))
+
+    async def oldest_recordings(self, limit: int, after: Mapping[str, int] | None = None) -> list[Candidate]:
+        """At most `limit` recordings of all cameras, oldest first, as retention looks at them.
+
+        For pages: of each camera only those whose first media_sequence is above its number in `after`. A camera's own
+        come in the order of their numbers, whatever its clock said.
+        """
+        return await self._read(lambda connection: _oldest(connection, limit, after or {}))
 
     async def open_recordings(self) -> list[Recording]:
         """Recordings that nobody closed yet, of all cameras."""
@@ -468,6 +485,27 @@ def _newest(connection: Connection, camera: str, segments: int) -> list[Recordin
             break
         before = rows[-1].first_media_sequence
     return found[::-1]
+
+
+def _oldest(connection: Connection, limit: int, after: Mapping[str, int]) -> list[Candidate]:
+    """The heads of all cameras' rows of recordings, merged."""
+    rows = [
+        map(_candidate_of, connection.execute(queries.oldest_after(camera, after.get(camera), limit)).all())
+        for camera in sorted(connection.scalars(select(CAMERAS.c.id)))
+    ]
+    return list(islice(merge(*rows, key=lambda each: each.start_wall_us), limit))
+
+
+def _candidate_of(row: Row[Any]) -> Candidate:
+    return Candidate(
+        camera=row.camera,
+        name=row.name,
+        first_media_sequence=row.first_media_sequence,
+        start_wall_us=row.start_wall_us,
+        end_wall_us=row.end_wall_us,
+        size_bytes=row.size_bytes,
+        keep=Keep.OPEN if row.is_open else Keep.NEWEST if row.is_newest else None,
+    )
 
 
 def _dump(connection: Connection) -> list[tuple[object, ...]]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from hlscam.adapters.catalog import Catalog, Totals
 from hlscam.domain.recording import EndReason, Recording
+from hlscam.domain.retention import Candidate, Keep
 from tests.adapters.catalog.samples import INIT_HASH, INIT_SECTION, day, histories, recording, recordings
 
 INIT_SECTIONS = {INIT_HASH: INIT_SECTION}
@@ -136,6 +137,53 @@ def test_ends_and_sums(url: str) -> None:
             first_wall_us=min((facts.start_wall_us for facts in history), default=0),
             last_wall_us=max((facts.end_wall_us for facts in history), default=0),
         )
+
+    check_answers(url, ask)
+
+
+def test_neighbours_by_name(url: str) -> None:
+    async def ask(catalog: Catalog, history: list[Recording], one: int, _other: int) -> None:
+        name = f"{one // 4:05}.mp4"
+        before = [facts for facts in history if facts.name < name]
+        after = [facts for facts in history if facts.name > name]
+        expected = (before[-1] if before else None, after[0] if after else None)
+        assert await catalog.neighbours("porch", name) == expected
+
+    check_answers(url, ask)
+
+
+def candidate_of(facts: Recording, newest: Recording) -> Candidate:
+    return Candidate(
+        camera=facts.camera,
+        name=facts.name,
+        first_media_sequence=facts.first_media_sequence,
+        start_wall_us=facts.start_wall_us,
+        end_wall_us=facts.end_wall_us,
+        size_bytes=facts.size_bytes,
+        keep=Keep.OPEN if facts.is_open else Keep.NEWEST if facts == newest else None,
+    )
+
+
+def test_the_oldest_of_all_cameras_in_pages(url: str) -> None:
+    """Each exactly once; of one camera in the order of its numbers, and of all the one that started first."""
+
+    async def ask(catalog: Catalog, history: list[Recording], shift_us: int, limit: int) -> None:
+        limit = max(limit % 5, 1)
+        other = [replace(facts, camera="yard", start_wall_us=facts.start_wall_us + shift_us + 2) for facts in history]
+        await catalog.put_recordings(other)
+        left = [
+            [candidate_of(facts, recordings[-1]) for facts in recordings] for recordings in (history, other) if history
+        ]
+        expected = []
+        while left := [each for each in left if each]:
+            expected.append(min(left, key=lambda each: each[0].start_wall_us).pop(0))
+        found: list[Candidate] = []
+        while page := await catalog.oldest_recordings(
+            limit, {each.camera: each.first_media_sequence for each in found}
+        ):
+            assert len(page) <= limit
+            found += page
+        assert found == expected
 
     check_answers(url, ask)
 

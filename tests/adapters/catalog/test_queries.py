@@ -48,6 +48,19 @@ PLANS: dict[str, tuple[Select[*tuple[object, ...]], list[str]]] = {
         ["INDEX recordings_by_sequence (camera=? AND first_media_sequence<?)"],
     ),
     "oldest": (queries.oldest("a"), ["INDEX recordings_by_sequence (camera=?)"]),
+    "oldest for retention": (
+        queries.oldest_after("a", None, 9),
+        ["INDEX recordings_by_sequence (camera=?)", "COVERING INDEX recordings_by_sequence (camera=?)"],
+    ),
+    "older ones for retention": (
+        queries.oldest_after("a", 3, 9),
+        [
+            "INDEX recordings_by_sequence (camera=? AND first_media_sequence>?)",
+            "COVERING INDEX recordings_by_sequence (camera=?)",
+        ],
+    ),
+    "before a name": (queries.named_before("a", "b"), ["INDEX sqlite_autoindex_recordings_1 (camera=? AND name<?)"]),
+    "after a name": (queries.named_after("a", "b"), ["INDEX sqlite_autoindex_recordings_1 (camera=? AND name>?)"]),
     "open": (queries.still_open(), ["INDEX recordings_open"]),
     "totals": (queries.totals("a"), ["COVERING INDEX recordings_by_time (camera=?)"]),
 }

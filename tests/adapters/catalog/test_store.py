@@ -273,6 +273,7 @@ async def test_no_sql_runs_on_the_event_loop(url: str, monkeypatch: pytest.Monke
         await catalog.recordings("porch", from_wall_us=0)
         await catalog.recordings_by_sequence("porch", 0, 9)
         await catalog.newest("porch", 3)
+        await catalog.oldest_recordings(3)
         await catalog.totals("porch")
         await catalog.dump()
         await catalog.check_integrity()
