@@ -7,7 +7,8 @@ becomes part of a path: camera ids come from the configuration and names from li
 
 Closed recordings are only ever read. What is written here is written once per file, when it is taken in: `sealing` cuts
 the torn tail of a recording that was never closed at its last whole fragment, gives it an index of its whole as ffmpeg
-would have, and appends the recording's own box.
+would have, and appends the recording's own box. Removing one is
+`disk.py`'s alone.
 """
 
 from __future__ import annotations
@@ -81,6 +82,16 @@ class Archive:
     async def read(self, camera: str, name: str, offset: int, length: int) -> bytes:
         """A byte range. Raises ArchiveError when the file is gone or too short."""
         return await self.run(lambda: _read(self.path(camera, name), offset, length))
+
+    async def hold(self, camera: str, name: str) -> HeldRecording:
+        """Open a recording to read much of it: retention may remove it meanwhile. Raises ArchiveError."""
+        path = self.path(camera, name)
+        opening = asyncio.ensure_future(self.run(lambda: _open(path)))
+        try:
+            return HeldRecording(self, name, await asyncio.shield(opening))
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unused)
+            raise
 
     async def seal(self, camera: str, name: str, *, whole_bytes: int, box: bytes) -> int:
         """Finish a recording, whose last whole box ends at `whole_bytes`, with its own box; the size after it.
@@ -209,15 +220,50 @@ def _names(folder: Path) -> list[str]:
         ) from None
 
 
-def _read(path: Path, offset: int, length: int) -> bytes:
+class HeldRecording:
+    """A recording that stays readable until `close`, though its file may be removed."""
+
+    def __init__(self, archive: Archive, name: str, fd: int) -> None:
+        self._archive = archive
+        self._name = name
+        self._fd = fd
+
+    async def read(self, offset: int, length: int) -> bytes:
+        """A byte range. Raises ArchiveError when the file is too short."""
+        return await self._archive.run(lambda: _pread(self._fd, self._name, offset, length))
+
+    async def close(self) -> None:
+        """Let go of it. Idempotent."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            await self._archive.run(lambda: os.close(fd))
+
+
+def _close_unused(opened: asyncio.Future[int]) -> None:
+    if opened.exception() is None:
+        os.close(opened.result())
+
+
+def _open(path: Path) -> int:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            data = os.pread(fd, length, offset)
-        finally:
-            os.close(fd)
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise ArchiveError(f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def _read(path: Path, offset: int, length: int) -> bytes:
+    fd = _open(path)
+    try:
+        return _pread(fd, path.name, offset, length)
+    finally:
+        os.close(fd)
+
+
+def _pread(fd: int, name: str, offset: int, length: int) -> bytes:
+    try:
+        data = os.pread(fd, length, offset)
+    except OSError as error:
+        raise ArchiveError(f"{name} cannot be read: {error.strerror}") from None
     if len(data) != length:
-        raise ArchiveError(f"{path.name} ends at byte {offset + len(data)}, before the end of what was asked for")
+        raise ArchiveError(f"{name} ends at byte {offset + len(data)}, before the end of what was asked for")
     return data

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from hlscam.adapters.archive import Archive
+from hlscam.adapters.archive import Archive, HeldRecording
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
@@ -148,11 +148,16 @@ class Footage:
         found = await self._catalog.recording(camera, name)
         if found is not None:
             return found
-        oldest = await self._catalog.oldest(camera)
-        is_ours = run_of_name(name) is not None
-        if is_ours and oldest is not None and name < oldest.name and _was_trimmed(oldest):
-            raise Gone(f"recording {name!r} was removed by retention")
-        raise NotFound(f"camera {camera!r} has no recording {name!r}")
+        raise await self._refusal_of_name(camera, name)
+
+    async def hold(self, recording: Recording) -> HeldRecording:
+        """A recording's file, to be read to its end and closed. Raises Gone, or ArchiveError, as `segment` does."""
+        try:
+            return await self._archive.hold(recording.camera, recording.name)
+        except ArchiveError:
+            if await self._catalog.recording(recording.camera, recording.name) is None:
+                raise await self._refusal_of_name(recording.camera, recording.name) from None
+            raise
 
     async def _first_of_holding(self, camera: str, media_sequence: int) -> int:
         """The first number of the recording that holds a segment; the segment's own where none does."""
@@ -163,10 +168,24 @@ class Footage:
         return media_sequence if found is None else found.first_media_sequence
 
     async def _refusal(self, camera: str, media_sequence: int) -> HlscamError:
+        """Gone for a number below the oldest, or in a hole that retention left beside what is protected."""
         oldest = await self._catalog.oldest(camera)
-        if oldest is not None and media_sequence < oldest.first_media_sequence and _was_trimmed(oldest):
+        newest = self._live.stream(camera).newest
+        if oldest is not None and (
+            (media_sequence < oldest.first_media_sequence and _was_trimmed(oldest))
+            or (newest is not None and oldest.first_media_sequence <= media_sequence < newest.first_media_sequence)
+        ):
             return Gone(f"segment {media_sequence} of camera {camera!r} was removed by retention")
         return NotFound(f"camera {camera!r} has no segment {media_sequence}")
+
+    async def _refusal_of_name(self, camera: str, name: str) -> HlscamError:
+        """Gone for a name where numbers are missing between its neighbours, or in front of the oldest."""
+        before, after = await self._catalog.neighbours(camera, name)
+        if run_of_name(name) is not None and after is not None:
+            is_missing = before.end_media_sequence != after.first_media_sequence if before else _was_trimmed(after)
+            if is_missing:
+                return Gone(f"recording {name!r} was removed by retention")
+        return NotFound(f"camera {camera!r} has no recording {name!r}")
 
 
 def _holds(recording: Recording, media_sequence: int) -> bool:

@@ -11,12 +11,13 @@ import re
 
 from aiohttp import ETag, hdrs, web
 
+from hlscam.adapters.archive import HeldRecording
 from hlscam.domain.recording import Recording
 from hlscam.errors import ArchiveError, NotFound
 from hlscam.server.byte_ranges import ByteRange, parse_range
 from hlscam.server.problems import problem
 from hlscam.server.responses import IMMUTABLE, not_modified
-from hlscam.server.services import SERVICES, Services
+from hlscam.server.services import SERVICES
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,11 @@ async def whole_recording(request: web.Request) -> web.StreamResponse:
     if wanted is None:
         detail = f"the recording has {recording.size_bytes} bytes"
         return problem(416, detail, {hdrs.CONTENT_RANGE: f"bytes */{recording.size_bytes}"})
-    return await _send(request, services, recording, wanted, etag)
+    held = await services.footage.hold(recording)
+    try:
+        return await _send(request, held, recording, wanted, etag)
+    finally:
+        await held.close()
 
 
 def _range_header(request: web.Request, etag: str) -> str | None:
@@ -86,7 +91,7 @@ def _cache_control(recording: Recording) -> str:
 
 
 async def _send(
-    request: web.Request, services: Services, recording: Recording, wanted: ByteRange, etag: str
+    request: web.Request, held: HeldRecording, recording: Recording, wanted: ByteRange, etag: str
 ) -> web.StreamResponse:
     """Stream a byte range of a recording, read off the loop piece by piece as fast as the client takes it."""
     response = web.StreamResponse(status=206 if wanted.is_partial else 200)
@@ -98,7 +103,7 @@ async def _send(
     response.headers[hdrs.CONTENT_DISPOSITION] = f'inline; filename="{recording.camera}-{recording.name}"'
     if wanted.is_partial:
         response.headers[hdrs.CONTENT_RANGE] = wanted.content_range
-    piece = await _piece(services, recording, wanted.start, wanted.end)  # what fails here can still be told
+    piece = await _piece(held, wanted.start, wanted.end)  # what fails here can still be told
     await response.prepare(request)
     if request.method == hdrs.METH_HEAD:
         return response
@@ -107,7 +112,7 @@ async def _send(
         while piece:
             await response.write(piece)
             at += len(piece)
-            piece = await _piece(services, recording, at, wanted.end)
+            piece = await _piece(held, at, wanted.end)
     except ConnectionError:
         log.debug("%s/%s: the client went away at byte %d", recording.camera, recording.name, at)
     except ArchiveError as error:
@@ -122,8 +127,6 @@ def _hang_up(request: web.Request) -> None:
         request.transport.close()
 
 
-async def _piece(services: Services, recording: Recording, start: int, end: int) -> bytes:
+async def _piece(held: HeldRecording, start: int, end: int) -> bytes:
     length = min(_CHUNK_BYTES, end - start)
-    if length <= 0:
-        return b""
-    return await services.archive.read(recording.camera, recording.name, start, length)
+    return await held.read(start, length) if length > 0 else b""

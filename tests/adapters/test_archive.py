@@ -147,6 +147,48 @@ async def test_files_that_are_gone_or_no_files_are_refused(archive: Archive) -> 
         await archive.read("porch", NAME, 0, 1)
 
 
+async def test_a_recording_that_is_held_stays_readable(archive: Archive) -> None:
+    path = put(archive, bytes(range(256)))
+    held = await archive.hold("porch", NAME)
+    path.unlink()
+    assert await held.read(10, 3) == b"\n\x0b\x0c"
+    with pytest.raises(ArchiveError, match=f"{NAME} ends at byte 256, before the end of what was asked for"):
+        await held.read(255, 2)
+    await held.close()
+    await held.close()
+    with pytest.raises(ArchiveError, match="Bad file descriptor"):
+        await held.read(0, 1)
+    with pytest.raises(ArchiveError, match=f"{NAME} cannot be read: No such file or directory"):
+        await archive.hold("porch", NAME)
+
+
+def open_files() -> set[Path]:
+    found = set()
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.add(each.readlink())
+    return found
+
+
+async def test_holding_that_is_given_up_leaves_nothing_open(archive: Archive) -> None:
+    """A viewer goes away while the file is being opened, in a thread that nobody can stop."""
+    path = put(archive, b"footage")
+    gate = threading.Event()
+    busy = [asyncio.ensure_future(archive.run(gate.wait)) for _ in range(4)]
+    await asyncio.sleep(0)
+    holding = asyncio.ensure_future(archive.hold("porch", NAME))
+    await asyncio.sleep(0)
+    holding.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await holding
+    gate.set()
+    await asyncio.gather(*busy)
+    await asyncio.to_thread(archive.close)  # until it was opened
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert path not in open_files()
+
+
 @pytest.mark.parametrize("tail", [b"", b"torn", BOX[:20], bytes(5000)])
 async def test_sealing_cuts_the_tail_and_appends(archive: Archive, tail: bytes) -> None:
     path = put(archive, b"footage!" + tail)

@@ -183,6 +183,41 @@ async def test_gone_or_never_been(rows: Rows) -> None:
         await rows.footage.recording("porch", "00000.mp4")
 
 
+async def test_in_a_hole_beside_what_is_protected(rows: Rows) -> None:
+    """Retention left recordings 0 and 3 and took what lay between; 5 is live."""
+    names = [f"20261122T12000{index}Z-aaaa.mp4" for index in range(8)]
+    kept = [recording(index, name=names[index]) for index in (0, 3, 4, 5)]
+    await rows.tell(kept, kept[-1:])
+    for number, error in [(2, None), (3, Gone), (8, Gone), (9, None), (17, None), (18, NotFound)]:
+        if error is None:
+            assert (await rows.footage.locate("porch", number))[0] in kept
+        else:
+            with pytest.raises(error):
+                await rows.footage.locate("porch", number)
+    for name in names[1:3]:
+        with pytest.raises(Gone, match="removed by retention"):
+            await rows.footage.recording("porch", name)
+    for name in (names[3].replace("aaaa", "bbbb"), names[7], "1999.mp4"):
+        with pytest.raises(NotFound):
+            await rows.footage.recording("porch", name)
+
+
+async def test_a_recording_is_held_while_it_is_read(rows: Rows, tmp_path: Path) -> None:
+    await rows.tell(OLD, [])
+    path = tmp_path / "porch" / OLD[1].name
+    path.parent.mkdir()
+    path.write_bytes(b"footage")
+    held = await rows.footage.hold(OLD[1])
+    path.unlink()
+    assert await held.read(0, 7) == b"footage"
+    await held.close()
+    with pytest.raises(ArchiveError):
+        await rows.footage.hold(OLD[1])
+    await rows.catalog.remove_recording("porch", OLD[1].name)
+    with pytest.raises(NotFound):  # it has no name of ours
+        await rows.footage.hold(OLD[1])
+
+
 async def test_a_missing_file_is_no_reason_to_forget(rows: Rows) -> None:
     await rows.tell(OLD, [])
     found, index = await rows.footage.locate("porch", 0)

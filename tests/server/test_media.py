@@ -284,6 +284,22 @@ async def _read_into(got: bytearray, response: ClientResponse) -> None:
         got += chunk
 
 
+async def test_a_download_goes_on_when_retention_removes_it(serve: Serve, own_folder: Path) -> None:
+    serving = await serve(make_config(own_folder))
+    recording = serving.recordings[0]
+    await grown(serving, recording)
+    path = serving.services.archive.path(CAMERA, recording.name)
+    data, got = path.read_bytes(), bytearray()
+    async with serving.client.get(f"/recordings/gate/{recording.name}") as response:
+        assert response.status == 200
+        await serving.services.catalog.remove_recording(CAMERA, recording.name)
+        path.unlink()
+        await asyncio.wait_for(_read_into(got, response), ENOUGH_S)
+    assert got == data
+    answer = await serving.ask(f"/recordings/gate/{recording.name}")
+    assert answer.status == 410
+
+
 async def test_a_file_that_ends_early_ends_the_answer_early(
     serve: Serve, own_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
