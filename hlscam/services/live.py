@@ -109,3 +109,11 @@ class LiveStreams:
         if camera not in self._streams:
             self._streams[camera] = LiveStream(camera, self._window_s)
         return self._streams[camera]
+
+    def streams(self) -> list[LiveStream]:
+        """All of them."""
+        return list(self._streams.values())
+
+    def recordings(self) -> list[Recording]:
+        """What the live playlists may list, of all cameras."""
+        return [recording for stream in self._streams.values() for recording in stream.recordings]

@@ -135,3 +135,15 @@ def test_init_sections_are_at_hand_as_long_as_they_are_needed() -> None:
     for index in (1, 2):
         stream.publish(replace(recording(index, 9, 9 * index), init_hash=other.hash), other)
     assert stream.inits == {other.hash: other.data}
+
+
+def test_all_of_them_together() -> None:
+    streams = LiveStreams(4)
+    assert (streams.streams(), streams.recordings()) == ([], [])
+    porch, yard = streams.stream("porch"), streams.stream("yard")
+    for each in row_of([1, 1]):
+        porch.publish(each, INIT)
+    elsewhere = replace(recording(0, 3), camera="yard")
+    yard.publish(elsewhere, INIT)
+    assert streams.streams() == [porch, yard]
+    assert streams.recordings() == [*row_of([1, 1]), elsewhere]
