@@ -6,9 +6,9 @@ run several times, while recording goes on.
 
 Started in this order, stopped in the reverse: the listening sockets, so that a port in use is told before anything is
 done, and nobody is refused who asks meanwhile; the archive and the catalog; the watch; the books of every camera put
-in order; the recorders. A first
-SIGINT or SIGTERM stops in order (recordings are closed properly, which takes a moment); a second one ends at once,
-and costs no more than a crash would.
+in order; the cleaner, which keeps room on the disk as long as anything is recorded; the recorders. A first SIGINT or
+SIGTERM stops in order (recordings are closed properly, which takes a moment); a second one ends at once, and costs no
+more than a crash would.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from hlscam.server.application import make_application
 from hlscam.server.page_files import PageFiles
 from hlscam.server.services import Services
 from hlscam.services.catalog_care import CatalogCare, open_catalog
+from hlscam.services.cleaner import Cleaner, make_room_to_start
 from hlscam.services.indexer import Indexer
 from hlscam.services.live import FEWEST_SEGMENTS, LiveStreams
 from hlscam.services.mirror import ArchiveMirror
@@ -163,6 +164,7 @@ async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock)
     ffmpeg = await find_ffmpeg(config.ffmpeg.path)
     archive, watch = await _open_archive(stack, config)
     await stack.enter_async_context(archive_lock(config.archive.path))
+    await make_room_to_start(archive, config.retention)
     catalog = await open_catalog(config.catalog_url, clock, archive)
     stack.push_async_callback(catalog.close)
     care = CatalogCare(archive, catalog, clock)
@@ -183,12 +185,16 @@ async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock)
         boot=await asyncio.to_thread(boot_id),
     )
     await _recover_all(indexer, config)
+    cleaner = Cleaner(archive, catalog, indexer.live, care=care, clock=clock, retention=config.retention)
+    cleaner.start()
+    stack.push_async_callback(cleaner.stop)
     settings = RecorderSettings(
         ffmpeg=ffmpeg,
         recording_s=config.archive.recording_minutes * 60,
         part_duration_s=config.hls.part_duration_s,
         stall_timeout_s=config.recorder.stall_timeout_s,
         scratch=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hlscam-"))),
+        on_disk_full=cleaner.wake,
     )
     cameras = {each: CameraRecorder(each, camera, settings, indexer, clock) for each, camera in config.cameras.items()}
     return indexer, Recorder(cameras)

@@ -18,11 +18,15 @@ import pytest
 
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.app import running_server
-from hlscam.domain.config import Config
+from hlscam.domain.config import CameraConfig, Config, RetentionConfig
 from hlscam.domain.recording import EndReason, Recording
+from hlscam.domain.source import FileSource
 from hlscam.errors import ArchiveError, ConfigError, HlscamError
+from hlscam.services.live import LiveStream
 from tests.rig.child import Child
+from tests.rig.ffmpeg_tools import make_noise
 from tests.rig.paths import REPOSITORY
+from tests.rig.small_disk import MB, small_disk
 from tests.rig.waiting import until
 from tests.services.studio import CLOSED_BY_FFMPEG, FINISHED_BY_US, PATTERN, box_types, ffmpegs
 
@@ -206,6 +210,42 @@ async def test_one_unreadable_camera_does_not_keep_the_server_from_starting(tmp_
         porch = server.notes("porch")
         assert porch is not None
         assert "cannot be written: File exists" in porch.status.last_error
+
+
+async def test_room_is_kept_and_a_full_disk_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    """The oldest recordings go while it runs, and before it opens its catalog where another program left nothing."""
+    camera = CameraConfig(source=FileSource(make_noise(tmp_path / "noise.mp4")))
+    changes = {"retention": RetentionConfig(headroom_mb=3), "cameras": {"porch": camera}}
+    with small_disk(tmp_path / "disk", megabytes=16) as disk:
+        config = config_of(disk.root).model_copy(update=changes)
+        folder = disk.root / "archive" / "porch"
+        async with running_server(config) as server:
+            stream = server.services.live.stream("porch")
+            oldest = await first_of(stream)
+            while disk.free_bytes > 9 * MB:
+                await stream.wait_changed()
+            other = disk.fill(leave_bytes=3 * MB)
+            while (folder / oldest.name).exists():
+                await stream.wait_changed()
+            assert {each.run for each in stream.recordings} == {oldest.run}
+        disk.fill()
+        before = sorted(path.name for path in folder.glob("*.mp4"))
+        async with running_server(config) as server:
+            stream = server.services.live.stream("porch")
+            known = stream.newest
+            assert known is not None
+            assert known.name == before[-1]
+            assert not (folder / before[0]).exists()
+            other.unlink()
+            while stream.newest is None or stream.newest.run == known.run:
+                await stream.wait_changed()
+            assert stream.newest.first_media_sequence == known.end_media_sequence
+
+
+async def first_of(stream: LiveStream) -> Recording:
+    while stream.newest is None:
+        await stream.wait_changed()
+    return stream.newest
 
 
 async def test_starting_and_stopping_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -23,11 +23,13 @@ import logging
 import random
 import secrets as system_random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hlscam.adapters.disk import LEAST_TO_RECORD_BYTES, read_room
 from hlscam.adapters.ffmpeg.command import InputOptions, RecordingOptions, StreamPlan, record_command
-from hlscam.adapters.ffmpeg.diagnosis import Diagnosis, diagnose, is_noise
+from hlscam.adapters.ffmpeg.diagnosis import DISK_FULL, Diagnosis, diagnose, is_noise
 from hlscam.adapters.ffmpeg.features import Ffmpeg
 from hlscam.adapters.ffmpeg.pattern import write_fonts
 from hlscam.adapters.ffmpeg.probe import probe
@@ -51,21 +53,26 @@ _LINES_KEPT = 40
 _HURRY_S = 1.0
 """How long a worker that has stalled may take to close its recording when asked: it has nothing left to write."""
 
-_LONGEST_PAUSE_S = {EndReason.AUTHENTICATION: 60.0, EndReason.SOURCE_REFUSED: 30.0}
-"""Cameras lock accounts after some wrong passwords; and what needs a person is not mended within seconds."""
+_LONGEST_PAUSE_S = {EndReason.AUTHENTICATION: 60.0, EndReason.SOURCE_REFUSED: 30.0, EndReason.DISK_FULL: 2.0}
+"""Cameras lock accounts after some wrong passwords; and what needs a person is not mended within seconds. A full disk is
+no reason to spare the camera, and costs a look at the disk until there is room."""
 
 _STOPPED = Diagnosis(EndReason.STOPPED, "stopped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderSettings:
-    """What all cameras share. `scratch` is a folder for the test pattern's fonts."""
+    """What all cameras share. `scratch` is a folder for the test pattern's fonts.
+
+    `on_disk_full` is called when a camera met a full disk: whoever makes room need not wait for the next look.
+    """
 
     ffmpeg: Ffmpeg
     recording_s: float
     part_duration_s: float
     stall_timeout_s: float
     scratch: Path
+    on_disk_full: Callable[[], None] = lambda: None
 
 
 class CameraRecorder:
@@ -109,8 +116,10 @@ class CameraRecorder:
     async def _attempt(self) -> Diagnosis:
         """One run; why it ended."""
         try:
-            await self._indexer.archive.prepare(self.camera)
-            return await self._run_once()
+            archive = self._indexer.archive
+            await archive.prepare(self.camera)
+            room = await archive.run(lambda: read_room(archive.root))
+            return DISK_FULL if room.free_bytes < LEAST_TO_RECORD_BYTES else await self._run_once()
         except SourceError as error:
             return Diagnosis(EndReason(error.reason), error.message, error.hint)
         except HlscamError as error:
@@ -127,6 +136,8 @@ class CameraRecorder:
         said = f"{why.message} ({why.hint})" if why.hint else why.message
         if said != self.status.last_error:
             log.warning("camera %s: %s", self.camera, said)
+        if why.reason is EndReason.DISK_FULL:
+            self._settings.on_disk_full()
         state = CameraState.STALLED if why.reason is EndReason.STALLED else CameraState.WAITING
         await self._become(state, said, gap_reason=why.reason)
 

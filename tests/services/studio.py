@@ -26,13 +26,14 @@ from hlscam.adapters.ffmpeg.features import find_ffmpeg
 from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
 from hlscam.domain.camera_state import CameraState, CameraStatus
-from hlscam.domain.config import CameraConfig, Config
+from hlscam.domain.config import CameraConfig, Config, RetentionConfig
 from hlscam.domain.recording import Recording
 from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.reader import read_events
 from hlscam.services.catalog_care import CatalogCare, open_catalog
+from hlscam.services.cleaner import Cleaner
 from hlscam.services.indexer import Indexer
 from hlscam.services.live import LiveStream, LiveStreams
 from hlscam.services.recorder import CameraRecorder, Recorder, RecorderSettings
@@ -118,7 +119,7 @@ def lines_of(recording: Recording) -> list[Segment]:
 
 
 class Studio:
-    """`cameras` are sources by id, or whole configurations of a camera."""
+    """`cameras` are sources by id, or whole configurations of a camera. Nothing is removed without `retention`."""
 
     def __init__(
         self,
@@ -132,18 +133,20 @@ class Studio:
         recording_s: float = RECORDING_S,
         catalog_url: str = "",
         boot: str = "first",
+        live_window_s: float = 30,
+        retention: RetentionConfig | None = None,
     ) -> None:
         self.root = root
         self.archive = Archive(root)
         self.clock = clock or SystemClock()
-        self.live = LiveStreams(30)
+        self.live = LiveStreams(live_window_s)
         self.viewers: dict[str, Viewer] = {}
         self.recorders: dict[str, CameraRecorder] = {}
         self.catalog_url = catalog_url or f"sqlite:///{root / 'catalog.sqlite3'}"
         self._cameras = {id_: _camera(id_, each) for id_, each in cameras.items()}
         self._observer, self._watching, self._rescan_interval_s = observer, watching, rescan_interval_s
-        self._recording_s = recording_s
         self._boot = boot
+        self._recording_s, self._live_window_s, self._retention = recording_s, live_window_s, retention
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Studio:
@@ -167,11 +170,15 @@ class Studio:
             live=self.live,
             clock=self.clock,
             segment_duration_s=SEGMENT_S,
-            live_segments=65,
+            live_segments=5 + round(self._live_window_s / SEGMENT_S),
             rescan_interval_s=self._rescan_interval_s,
             fsync_interval_s=2,
             longest_picture_s=15,
             boot=self._boot,
+        )
+        retention = self._retention or RetentionConfig()
+        self.cleaner = Cleaner(
+            self.archive, self.catalog, self.live, care=self.care, clock=self.clock, retention=retention
         )
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = RecorderSettings(
@@ -180,6 +187,7 @@ class Studio:
             part_duration_s=PART_S,
             stall_timeout_s=10,
             scratch=scratch,
+            on_disk_full=self.cleaner.wake,
         )
         viewing: list[asyncio.Task[None]] = []
         for id_, config in self._cameras.items():
@@ -188,6 +196,9 @@ class Studio:
             self.recorders[id_] = CameraRecorder(id_, config, settings, self.indexer, self.clock)
             self.viewers[id_] = Viewer(self.archive, self.live.stream(id_))
             viewing.append(asyncio.create_task(self.viewers[id_].watch()))
+        if self._retention is not None:
+            self.cleaner.start()
+            stack.push_async_callback(self.cleaner.stop)
         self.recorder = Recorder(self.recorders)
         self.recorder.start()
         for viewer in self.viewers.values():

@@ -22,6 +22,8 @@ class Diagnosis:
     hint: str = ""
 
 
+DISK_FULL = Diagnosis(EndReason.DISK_FULL, "the disk is full", "free some space: recording goes on by itself")
+
 _NOISE = (
     "Not writing any edit list",  # as we asked for
     "Unable to write PRFT, no entries in the track",  # a last fragment that holds only sound
@@ -38,8 +40,8 @@ _SIGNS: tuple[tuple[str, Diagnosis], ...] = (
         Diagnosis(EndReason.SOURCE_REFUSED, "the camera has no such stream", "check the path of its source URL"),
     ),
     (
-        r"No space left on device",
-        Diagnosis(EndReason.DISK_FULL, "the disk is full", "free some space: recording goes on by itself"),
+        r"No space left on device|Disk quota exceeded",
+        DISK_FULL,
     ),
     (
         r"Connection refused",

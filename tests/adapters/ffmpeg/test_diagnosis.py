@@ -17,6 +17,7 @@ SAID: list[tuple[str, EndReason, str]] = [
     ("method DESCRIBE failed: 404 Not Found", EndReason.SOURCE_REFUSED, "no such stream"),
     ("method SETUP failed: 454 Session Not Found", EndReason.SOURCE_REFUSED, "no such stream"),
     ("[vost#0:0] Error writing: No space left on device", EndReason.DISK_FULL, "the disk is full"),
+    ("[out#0] Error muxing a packet: Disk quota exceeded", EndReason.DISK_FULL, "the disk is full"),
     (
         "Connection to tcp://192.168.1.20:554 failed: Connection refused",
         EndReason.UNREACHABLE,
