@@ -26,7 +26,7 @@ from hlscam.services.live import LiveStream
 from tests.rig.child import Child
 from tests.rig.ffmpeg_tools import make_noise
 from tests.rig.paths import REPOSITORY
-from tests.rig.small_disk import MB, small_disk
+from tests.rig.small_disk import MB, SmallDisk
 from tests.rig.waiting import until
 from tests.services.studio import CLOSED_BY_FFMPEG, FINISHED_BY_US, PATTERN, box_types, ffmpegs
 
@@ -216,15 +216,15 @@ async def test_room_is_kept_and_a_full_disk_is_no_reason_not_to_start(tmp_path: 
     """The oldest recordings go while it runs, and before it opens its catalog where another program left nothing."""
     camera = CameraConfig(source=FileSource(make_noise(tmp_path / "noise.mp4")))
     changes = {"retention": RetentionConfig(headroom_mb=3), "cameras": {"porch": camera}}
-    with small_disk(tmp_path / "disk", megabytes=16) as disk:
-        config = config_of(disk.root).model_copy(update=changes)
-        folder = disk.root / "archive" / "porch"
+    with SmallDisk(tmp_path / "disk", size_mb=16) as disk:
+        config = config_of(disk.folder).model_copy(update=changes)
+        folder = disk.folder / "archive" / "porch"
         async with running_server(config) as server:
             stream = server.services.live.stream("porch")
             oldest = await first_of(stream)
             while disk.free_bytes > 9 * MB:
                 await stream.wait_changed()
-            other = disk.fill(leave_bytes=3 * MB)
+            disk.leave(3 * MB)
             while (folder / oldest.name).exists():
                 await stream.wait_changed()
             assert {each.run for each in stream.recordings} == {oldest.run}
@@ -236,7 +236,7 @@ async def test_room_is_kept_and_a_full_disk_is_no_reason_not_to_start(tmp_path: 
             assert known is not None
             assert known.name == before[-1]
             assert not (folder / before[0]).exists()
-            other.unlink()
+            disk.relieve()
             while stream.newest is None or stream.newest.run == known.run:
                 await stream.wait_changed()
             assert stream.newest.first_media_sequence == known.end_media_sequence

@@ -7,7 +7,7 @@ and are looked at every minute.
 *First the row, then the file.* What is listed can be fetched until it is no longer listed, and who asks for it later is
 told that it is gone. A crash in between leaves a file without a row, which the next start takes in again as it does
 any other, with its old numbers; the other order would leave rows that promise what is not there. Only where the
-catalog cannot be written (it is on the same full disk) the file goes first, and its row as soon as that is possible;
+catalog cannot be written (it may be on the same full disk) the row waits (`catalog_care.py`) and the file goes first;
 a crash in between is made good at the next start as well.
 """
 
@@ -16,10 +16,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import Protocol
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
@@ -38,7 +39,8 @@ from hlscam.domain.retention import (
     choose,
     headroom_bytes,
 )
-from hlscam.errors import CatalogError, HlscamError
+from hlscam.errors import HlscamError
+from hlscam.isobmff.init_section import InitSection
 from hlscam.services.candidates import candidates, candidates_by_name, looked_at
 from hlscam.services.keeper import read_sealed
 from hlscam.services.live import LiveStreams
@@ -57,23 +59,30 @@ _HOPELESS_TIMES = 20
 _ENOUGH_TO_START_BYTES = 8 * MB
 
 
+class Rows(Protocol):
+    """Who has rows stand in the catalog, or not, and never fails at it (`CatalogCare`)."""
+
+    async def keep(self, recording: Recording, init: InitSection) -> None: ...
+    async def remove(self, camera: str, name: str) -> None: ...
+
+
 class Cleaner:
     """Keeps room on the archive's disk. `start`, then `stop`."""
 
     def __init__(
         self,
-        *,
         archive: Archive,
         catalog: Catalog,
         live: LiveStreams,
-        forget: Callable[[Recording], Awaitable[None]],
+        *,
+        care: Rows,
         clock: Clock,
         retention: RetentionConfig,
     ) -> None:
         self._archive = archive
         self._catalog = catalog
         self._live = live
-        self._forget = forget
+        self._care = care
         self._clock = clock
         self._retention = retention
         self._room = DiskRoom(archive, live, clock, retention.headroom_mb)
@@ -81,7 +90,7 @@ class Cleaner:
         self._woken = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
-        self._owed: dict[tuple[str, str], Recording] = {}
+        self._gone: set[tuple[str, str]] = set()
         self._immovable: set[tuple[str, str]] = set()
         self._next_limits_mono_s = 0.0
         self._hopeless_until_mono_s = 0.0
@@ -134,10 +143,10 @@ class Cleaner:
             if demand.over_bytes <= 0:
                 self._tell("size", "")
         if demand.short_bytes <= 0:
+            self._gone.clear()
             self._tell("room", "")
         if demand.is_something and now_mono_s >= self._hopeless_until_mono_s:
             await self._clean(demand, room)
-        await self._forget_owed()
 
     async def _held_bytes(self) -> int:
         if self._limits.max_bytes is None:
@@ -163,8 +172,8 @@ class Cleaner:
         self._tell_hopeless(demand, room, sum(protected.values()))
 
     async def _judged(self, page: Sequence[Candidate]) -> list[Candidate]:
-        """The candidates as they are on the disk, without those of which only a row is left to remove."""
-        left = [each for each in page if (each.camera, each.name) not in self._owed]
+        """The candidates as they are on the disk, without those whose rows are still waiting to go."""
+        left = [each for each in page if (each.camera, each.name) not in self._gone]
         found = await looked_at(self._archive, self._live, left)
         return [
             replace(each, keep=Keep.PROTECTED) if (each.camera, each.name) in self._immovable else each
@@ -222,57 +231,29 @@ class Cleaner:
         return f"because the disk had {free} free and {kept} are kept free"
 
     async def _remove_one(self, candidate: Candidate) -> bool:
-        """Row, then file. False for one that stays."""
-        recording = await self._recording_of(candidate)
-        if recording is None:
-            return False
-        await self._forget_now_or_later(recording)
+        """Row, then file. False for one that stays, or was not there any more."""
+        camera, name = candidate.camera, candidate.name
+        await self._care.remove(camera, name)
+        self._gone.add((camera, name))
         try:
             await self._room.remove(candidate)
         except FileNotFoundError:
-            log.info("%s/%s was removed by somebody else", candidate.camera, candidate.name)
+            log.info("%s/%s was removed by somebody else", camera, name)
             return False
         except OSError as error:
-            log.error("%s/%s cannot be removed: %s", candidate.camera, candidate.name, error.strerror)
-            self._immovable.add((candidate.camera, candidate.name))
-            await self._put_back(recording)
+            log.error("%s/%s cannot be removed: %s", camera, name, error.strerror)
+            self._immovable.add((camera, name))
+            await self._put_back(camera, name)
             return False
         return True
 
-    async def _recording_of(self, candidate: Candidate) -> Recording | None:
-        """What the books say of a candidate, or its own box where they say nothing."""
-        with contextlib.suppress(CatalogError):
-            row = await self._catalog.recording(candidate.camera, candidate.name)
-            if row is not None:
-                return row
+    async def _put_back(self, camera: str, name: str) -> None:
+        """Give a recording that stays its row again, from its own box; one without has to wait for the next start."""
+        self._gone.discard((camera, name))
         with contextlib.suppress(OSError):
-            sealed = await read_sealed(self._archive, candidate.camera, candidate.name)
-            return sealed.recording if sealed else None
-        return None
-
-    async def _forget_now_or_later(self, recording: Recording) -> None:
-        key = recording.camera, recording.name
-        if self._owed:  # the catalog could not be written a moment ago, and each attempt may wait for long
-            self._owed[key] = recording
-            return
-        try:
-            await self._forget(recording)
-        except CatalogError as error:
-            log.warning("%s/%s is removed although its row cannot be: %s", *key, error.message)
-            self._owed[key] = recording
-
-    async def _forget_owed(self) -> None:
-        while self._owed:
-            key, recording = next(iter(self._owed.items()))
-            try:
-                await self._forget(recording)
-            except CatalogError:
-                return
-            del self._owed[key]
-
-    async def _put_back(self, recording: Recording) -> None:
-        if self._owed.pop((recording.camera, recording.name), None) is None:
-            await self._catalog.put_recording(recording)
+            kept = await read_sealed(self._archive, camera, name)
+            if kept is not None:
+                await self._care.keep(kept.recording, kept.init)
 
 
 async def make_room_to_start(archive: Archive, retention: RetentionConfig) -> None:

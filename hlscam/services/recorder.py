@@ -54,8 +54,8 @@ _HURRY_S = 1.0
 """How long a worker that has stalled may take to close its recording when asked: it has nothing left to write."""
 
 _LONGEST_PAUSE_S = {EndReason.AUTHENTICATION: 60.0, EndReason.SOURCE_REFUSED: 30.0, EndReason.DISK_FULL: 2.0}
-"""Cameras lock accounts after some wrong passwords; and what needs a person is not mended within seconds. A full disk is
-no reason to spare the camera, and costs a look at the disk until there is room."""
+"""Cameras lock accounts after some wrong passwords; and what needs a person is not mended within seconds. A full disk
+is no reason to spare the camera, and costs a look at the disk until there is room."""
 
 _STOPPED = Diagnosis(EndReason.STOPPED, "stopped")
 

@@ -10,9 +10,8 @@ import pytest
 from hlscam.adapters.disk import FileFacts, FileState, free_now, read_file_facts, read_room, remove_recording
 from hlscam.errors import ArchiveError
 from tests.rig.paths import REPOSITORY
-from tests.rig.small_disk import SmallDisk
+from tests.rig.small_disk import MB, SmallDisk
 
-MB = 1024 * 1024
 PACKAGE = REPOSITORY / "hlscam"
 NAME = "20261122T120000Z-aaaa.mp4"
 

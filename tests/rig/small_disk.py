@@ -17,8 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+MB = 1024 * 1024
 _BLOCK_BYTES = 4096
-_LARGEST_STEP_BYTES = 64 * 1024 * 1024
+_LARGEST_STEP_BYTES = 64 * MB
 
 
 class SmallDisk:
@@ -78,7 +79,8 @@ class SmallDisk:
         fd = os.open(self._filler, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
         try:
             if (over_bytes := self.free_bytes - free_bytes) > 0:
-                os.posix_fallocate(fd, os.fstat(fd).st_size, over_bytes)
+                blocks = -(-over_bytes // _BLOCK_BYTES)
+                os.posix_fallocate(fd, os.fstat(fd).st_size, blocks * _BLOCK_BYTES)
         finally:
             os.close(fd)
 

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from hlscam.domain.recording import Recording
 from hlscam.services.cleaner import LIMITS_S, LOOK_S, Cleaner, make_room_to_start
 from hlscam.units import US_PER_S, format_bytes
 from tests.manual_clock import ManualClock
-from tests.rig.small_disk import MB, SmallDisk, small_disk
+from tests.rig.small_disk import MB, SmallDisk
 from tests.rig.waiting import until
 from tests.services.studio import PATTERN, Studio
 from tests.services.test_books import check, dump, reindex
@@ -45,12 +45,25 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def disk(recorded: Path, tmp_path: Path) -> Iterator[SmallDisk]:
     """A copy of it on a disk of its own, with room. Its catalog is elsewhere, so that nothing else uses the room."""
-    with small_disk(tmp_path / "disk", megabytes=DISK_MB) as disk:
-        root = Path(shutil.copytree(recorded, disk.root / "archive"))
+    with SmallDisk(tmp_path / "disk", size_mb=DISK_MB) as disk:
+        root = Path(shutil.copytree(recorded, disk.folder / "archive"))
         catalog = Path(shutil.move(root / "catalog.sqlite3", tmp_path / "catalog.sqlite3"))
         (root / "catalog.sqlite3").symlink_to(catalog)
         assert disk.free_bytes > 2 * HEADROOM_MB * MB
         yield disk
+
+
+class Care:
+    """The studio's own care of the catalog, with something that happens when a row has gone and the file has not."""
+
+    def __init__(self, studio: Studio, before_removal: Callable[[str], None]) -> None:
+        self.keep = studio.care.keep
+        self._care = studio.care
+        self._before_removal = before_removal
+
+    async def remove(self, camera: str, name: str) -> None:
+        await self._care.remove(camera, name)
+        self._before_removal(name)
 
 
 class Tended:
@@ -62,18 +75,10 @@ class Tended:
         self.clock = clock
         self.cleaner = self.another(RetentionConfig(headroom_mb=headroom_mb))
 
-    def another(
-        self, retention: RetentionConfig, forget: Callable[[Recording], Awaitable[None]] | None = None
-    ) -> Cleaner:
+    def another(self, retention: RetentionConfig, before_removal: Callable[[str], None] = lambda name: None) -> Cleaner:
         studio = self.studio
-        return Cleaner(
-            archive=studio.archive,
-            catalog=studio.catalog,
-            live=studio.live,
-            forget=forget or studio.indexer.forget,
-            clock=self.clock,
-            retention=retention,
-        )
+        care = Care(studio, before_removal)
+        return Cleaner(studio.archive, studio.catalog, studio.live, care=care, clock=self.clock, retention=retention)
 
     def list_the_newest(self) -> None:
         """Let the live playlists list no more than that, as if recordings were long."""
@@ -98,7 +103,7 @@ class Tended:
 
     def make_short(self, missing_bytes: int) -> None:
         """Another program takes so much that this is missing of the headroom; rounded to whole pages of memory."""
-        self.disk.fill(leave_bytes=HEADROOM_MB * MB - missing_bytes)
+        self.disk.leave(HEADROOM_MB * MB - missing_bytes)
 
     async def files_and_rows_agree(self) -> None:
         for camera in IDLE:
@@ -108,8 +113,8 @@ class Tended:
 
 @pytest.fixture
 async def tended(disk: SmallDisk, clock: ManualClock) -> AsyncIterator[Tended]:
-    url = f"sqlite:///{disk.root / 'archive' / 'catalog.sqlite3'}?timeout=0.05"
-    async with Studio(disk.root / "archive", IDLE, clock=clock, catalog_url=url) as studio:
+    url = f"sqlite:///{disk.folder / 'archive' / 'catalog.sqlite3'}?timeout=0.05"
+    async with Studio(disk.folder / "archive", IDLE, clock=clock, catalog_url=url) as studio:
         tended = Tended(studio, disk, clock, HEADROOM_MB)
         tended.list_the_newest()
         for viewer in studio.viewers.values():
@@ -172,8 +177,8 @@ async def test_what_remains_is_a_sound_archive_with_the_same_numbers(disk: Small
         assert await tended.studio.indexer.begin_run(camera, "next") == expected[camera]
         await tended.studio.indexer.recover(camera)
     assert await tended.studio.catalog.dump() == before
-    (disk.root / "other-program.bin").unlink()
-    root = disk.root / "archive"
+    disk.relieve()
+    root = disk.folder / "archive"
     assert await check(root) == []
     await tended.studio.catalog.close()
     assert await reindex(root) == []
@@ -184,7 +189,7 @@ async def test_when_nothing_is_left_it_says_so_once(tended: Tended, caplog: pyte
     protected, *others = await tended.removable()
     live = [row for row in await tended.rows() if row not in [protected, *others]]
     tended.path(protected).chmod(0o444)
-    other = tended.disk.fill(leave_bytes=64 * 1024)
+    tended.disk.leave(64 * 1024)
     for _ in range(3):
         await tended.cleaner.look()
     assert await tended.rows() == [protected, *live]
@@ -195,7 +200,7 @@ async def test_when_nothing_is_left_it_says_so_once(tended: Tended, caplog: pyte
     assert f"({format_bytes(protected.size_bytes)} are protected): free some space" in said
     caplog.set_level(logging.INFO)
     caplog.clear()
-    other.unlink()
+    tended.disk.relieve()
     for _ in range(2):
         await tended.cleaner.look()
     assert lines(caplog) == [f"the disk of {tended.studio.root} has room again"]
@@ -204,7 +209,7 @@ async def test_when_nothing_is_left_it_says_so_once(tended: Tended, caplog: pyte
 async def test_what_is_unprotected_again_goes(tended: Tended) -> None:
     protected = (await tended.removable())[0]
     tended.path(protected).chmod(0o444)
-    tended.disk.fill(leave_bytes=64 * 1024)
+    tended.disk.leave(64 * 1024)
     await tended.cleaner.look()
     assert await tended.removable() == [protected]
     tended.path(protected).chmod(0o644)
@@ -224,10 +229,10 @@ async def test_the_headroom_follows_the_disk_by_itself(tended: Tended) -> None:
     """A twentieth of this one, where nothing is written."""
     rows = await tended.rows()
     cleaner = tended.another(RetentionConfig())
-    tended.disk.fill(leave_bytes=DISK_MB * MB // 20 + 4096)
+    tended.disk.leave(DISK_MB * MB // 20 + 4096)
     await cleaner.look()
     assert await tended.rows() == rows
-    tended.disk.fill(leave_bytes=DISK_MB * MB // 20 - 4096)
+    tended.disk.leave(DISK_MB * MB // 20 - 4096)
     await cleaner.look()
     assert await tended.rows() == rows[1:]
 
@@ -290,11 +295,10 @@ async def test_a_catalog_that_cannot_be_written_delays_only_the_row(
         await tended.cleaner.look()
         assert await tended.rows() == rows
         assert [tended.exists(row) for row in rows[:3]] == [False, False, True]
-        (said,) = lines(caplog, logging.WARNING)
-        assert f"{rows[0].camera}/{rows[0].name} is removed although its row cannot be: the catalog" in said
         await tended.cleaner.look()
         assert tended.exists(rows[2])
-    await tended.cleaner.look()
+        assert lines(caplog, logging.WARNING) == []
+    await tended.studio.care.wait_settled()
     assert await tended.rows() == rows[2:]
     await tended.files_and_rows_agree()
 
@@ -313,7 +317,7 @@ async def test_without_a_catalog_it_goes_by_the_names_of_sealed_files(
     protected = rows[0]
     tended.path(protected).chmod(0o444)
     await tended.studio.catalog.close()
-    tended.disk.fill(leave_bytes=64 * 1024)
+    tended.disk.leave(64 * 1024)
     await tended.cleaner.look()
     left = [row for row in rows if tended.exists(row)]
     newest = [row for camera in IDLE for row in [each for each in rows if each.camera == camera][-2:]]
@@ -340,12 +344,11 @@ async def test_what_is_protected_at_the_last_moment_is_put_back(
 ) -> None:
     rows = await tended.rows()
 
-    async def forget(recording: Recording) -> None:
-        await tended.studio.indexer.forget(recording)
-        if recording == rows[0]:
+    def protect(name: str) -> None:
+        if name == rows[0].name:
             tended.path(rows[0]).chmod(0o444)
 
-    cleaner = tended.another(RetentionConfig(headroom_mb=HEADROOM_MB), forget)
+    cleaner = tended.another(RetentionConfig(headroom_mb=HEADROOM_MB), protect)
     tended.make_short(1)
     await cleaner.look()
     assert await tended.rows() == rows
@@ -389,7 +392,7 @@ async def test_a_folder_that_is_not_there_loses_nothing(tended: Tended) -> None:
     """Such as on a disk that is not mounted."""
     rows = await tended.rows()
     (tended.studio.root / "porch").rename(tended.studio.root / "porch-away")
-    tended.disk.fill(leave_bytes=64 * 1024)
+    tended.disk.leave(64 * 1024)
     await tended.cleaner.look()
     left = await tended.rows()
     assert [row for row in left if row.camera == "porch"] == [row for row in rows if row.camera == "porch"]
@@ -437,21 +440,21 @@ async def test_a_failure_is_told_and_the_next_look_works(tended: Tended, caplog:
     rows = await tended.rows()
     failures = [RuntimeError("a bug")]
 
-    async def forget(recording: Recording) -> None:
+    def fail(_name: str) -> None:
         if failures:
             raise failures.pop()
-        await tended.studio.indexer.forget(recording)
 
-    cleaner = tended.another(RetentionConfig(headroom_mb=HEADROOM_MB), forget)
+    cleaner = tended.another(RetentionConfig(headroom_mb=HEADROOM_MB), fail)
     tended.make_short(1)
     cleaner.start()
     await tended.clock.wait_sleeping()
-    assert await tended.rows() == rows
+    assert all(map(tended.exists, rows))
     assert "retention failed" in lines(caplog, logging.ERROR)
     tended.clock.advance(LOOK_S)
-    await gone(tended, rows[0])
+    await gone(tended, rows[1])
     await cleaner.stop()
-    assert await tended.rows() == rows[1:]
+    assert await tended.rows() == rows[2:]
+    assert tended.exists(rows[0]), "the next start takes it in again"
 
 
 async def test_a_disk_that_is_away_is_told_once(tended: Tended, caplog: pytest.LogCaptureFixture) -> None:
@@ -474,7 +477,7 @@ async def test_a_start_on_a_full_disk_makes_room_for_its_catalog(
     disk: SmallDisk, headroom_mb: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    root = disk.root / "archive"
+    root = disk.folder / "archive"
     names = {camera: sorted(path.name for path in (root / camera).glob("*.mp4")) for camera in IDLE}
     expected = sorted((name, camera) for camera in IDLE for name in names[camera][:-2])
     disk.fill()
@@ -495,7 +498,7 @@ async def test_a_start_on_a_full_disk_makes_room_for_its_catalog(
 
 
 async def test_a_start_with_room_removes_nothing(disk: SmallDisk) -> None:
-    root = disk.root / "archive"
+    root = disk.folder / "archive"
     before = set(root.rglob("*.mp4"))
     await make_room_to_start(Studio(root, IDLE).archive, RetentionConfig(headroom_mb=HEADROOM_MB))
     assert set(root.rglob("*.mp4")) == before

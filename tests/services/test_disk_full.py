@@ -12,7 +12,7 @@ import pytest
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.config import RetentionConfig
 from tests.rig.ffmpeg_tools import make_noise
-from tests.rig.small_disk import MB, SmallDisk, small_disk
+from tests.rig.small_disk import MB, SmallDisk
 from tests.rig.waiting import until
 from tests.services.studio import Studio, fragments_of, lines_of
 from tests.services.test_books import check
@@ -31,21 +31,21 @@ def camera(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "disk", megabytes=DISK_MB) as disk:
+    with SmallDisk(tmp_path / "disk", size_mb=DISK_MB) as disk:
         yield disk
 
 
 def recording(disk: SmallDisk, *cameras: str, source: str) -> Studio:
     """Recordings of a second, of which the live playlists list three or four."""
     sources = dict.fromkeys(cameras, source)
-    return Studio(disk.root / "archive", sources, recording_s=1, live_window_s=2.5, retention=HEADROOM)
+    return Studio(disk.folder / "archive", sources, recording_s=1, live_window_s=2.5, retention=HEADROOM)
 
 
 async def test_room_is_made_before_ffmpeg_needs_it(
     disk: SmallDisk, camera: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """More is recorded than it holds, in one run and without a hole, and nobody is told that the disk is full."""
-    root = disk.root / "archive"
+    root = disk.folder / "archive"
     async with recording(disk, *IDLE, source=camera) as studio:
 
         def have_recorded() -> bool:
@@ -69,13 +69,13 @@ async def test_room_is_made_before_ffmpeg_needs_it(
 
 async def test_a_disk_that_another_program_fills(disk: SmallDisk, camera: str) -> None:
     """The oldest goes, what is protected stays; when nothing can go it says so; and it goes on by itself each time."""
-    root = disk.root / "archive"
+    root = disk.folder / "archive"
     async with recording(disk, "porch", source=camera) as studio:
         stream, viewer = studio.live.stream("porch"), studio.viewers["porch"]
         await studio.changes("porch", lambda: len(viewer.seen) >= 24, "recorded for a while")
         oldest, protected, *_ = await studio.catalog.recordings("porch")
         studio.archive.path("porch", protected.name).chmod(0o444)
-        other = disk.fill()
+        disk.fill()
         await studio.changes("porch", lambda: not studio.archive.path("porch", oldest.name).exists(), "made room")
         end = stream.newest.end_media_sequence if stream.newest else 0
         await studio.changes("porch", lambda: studio.newest("porch").end_media_sequence > end + 4, "went on")
@@ -91,7 +91,7 @@ async def test_a_disk_that_another_program_fills(disk: SmallDisk, camera: str) -
         await viewer.catch_up()  # and what is listed can be fetched
         assert {line.media_sequence for each in stream.recordings for line in lines_of(each)} <= set(viewer.seen)
 
-        other.unlink()
+        disk.relieve()
         runs = studio.newest("porch").discontinuity_sequence
         await studio.changes("porch", lambda: studio.newest("porch").discontinuity_sequence > runs, "recorded again")
         await studio.segments("porch", 4)

@@ -13,8 +13,9 @@ from hlscam.domain.retention import Candidate
 from hlscam.services.live import LiveStreams
 from hlscam.services.room import DiskRoom
 from tests.adapters.catalog.samples import MEDIA, recording
+from tests.domain.footage import init_section
 from tests.manual_clock import ManualClock
-from tests.rig.small_disk import MB, SmallDisk, small_disk
+from tests.rig.small_disk import MB, SmallDisk
 
 NAMES = [f"20261122T12000{index}Z-aaaa.mp4" for index in range(3)]
 
@@ -22,17 +23,17 @@ NAMES = [f"20261122T12000{index}Z-aaaa.mp4" for index in range(3)]
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """With three recordings of a MB each, and 5 MB free."""
-    with small_disk(tmp_path / "disk", megabytes=8) as disk:
-        (disk.root / "porch").mkdir()
+    with SmallDisk(tmp_path / "disk", size_mb=8) as disk:
+        (disk.folder / "porch").mkdir()
         for name in NAMES:
-            (disk.root / "porch" / name).write_bytes(bytes(MB))
-        disk.fill(leave_bytes=2 * MB)
+            (disk.folder / "porch" / name).write_bytes(bytes(MB))
+        disk.leave(2 * MB)
         yield disk
 
 
 @pytest.fixture
 def archive(disk: SmallDisk) -> Iterator[Archive]:
-    archive = Archive(disk.root)
+    archive = Archive(disk.folder)
     yield archive
     archive.close()
 
@@ -48,11 +49,11 @@ async def test_the_headroom_grows_with_what_is_written_now(archive: Archive, clo
     room = DiskRoom(archive, live, clock, None)
     found = await room.look()
     assert room.headroom_bytes(found) == found.total_bytes // 20
-    live.stream("porch").publish(recording(0))
+    live.stream("porch").publish(recording(0), init_section())
     assert room.headroom_bytes(found) == found.total_bytes // 20, "that one is closed"
     for camera in ("porch", "yard"):
         open_one = replace(recording(1), end_reason=None, media=replace(MEDIA, bit_rate_bps=40_000))
-        live.stream(camera).publish(open_one)
+        live.stream(camera).publish(open_one, init_section())
     assert room.headroom_bytes(found) == 2 * 5_000 * 120
     assert DiskRoom(archive, live, clock, 1).headroom_bytes(found) == MB
 
