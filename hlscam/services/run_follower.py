@@ -266,10 +266,11 @@ class RunFollower:
         await self._notebook.change(open=anchors, closed=closed, counters=notes.counters.after(final))
 
     async def _put_away(self, current: OpenRecording) -> None:
-        """A file without a single picture."""
+        """A file without a single picture. Of a run that brought none at all it is an empty shell, and no footage."""
         path = self._indexer.archive.path(self.camera, current.name)
         size_bytes = current.written.size_bytes if current.written else 0
-        if current.is_shell and await self._indexer.archive.run(lambda: remove_shell(path, size_bytes=size_bytes)):
+        is_shell = current.is_shell and not self.fragments_seen
+        if is_shell and await self._indexer.archive.run(lambda: remove_shell(path, size_bytes=size_bytes)):
             log.info("%s/%s: ffmpeg ended before it wrote any media into it", self.camera, current.name)
             return
         await self._indexer.quarantine(self.camera, current.name, "it holds no picture")

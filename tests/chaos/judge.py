@@ -38,6 +38,8 @@ NO_HOLE_S = 1 / RATE
 SAME_LENGTH_S = 0.25
 """Sound ends a little earlier or later than the pictures; a file lasts as long as the longer of them."""
 
+_LISTED_LIVE = 3
+"""Recordings of a camera that its live edge may hold: some are short, since runs end in the middle of one."""
 _NAMED_TIME = len("20261122T221000Z")
 
 
@@ -162,9 +164,11 @@ class Judge:
 
 
 def _out_of_order(gone: list[str], kept: list[str]) -> list[str]:
-    """Retention takes the oldest of all cameras first, and of each camera leaves the newest."""
-    newest = {name.split("/")[0]: name for name in kept}
-    may_go = [name.split("/")[1] for name in kept if name not in newest.values()]
+    """Retention takes the oldest of all cameras first, and of each camera leaves what the live playlist may list."""
+    of_camera: dict[str, list[str]] = {}
+    for name in kept:
+        of_camera.setdefault(name.split("/")[0], []).append(name.split("/")[1])
+    may_go = [name for names in of_camera.values() for name in names[:-_LISTED_LIVE]]
     oldest_kept, last_gone = min(may_go, default=""), max(name.split("/")[1] for name in gone)
     if may_go and last_gone[:_NAMED_TIME] > oldest_kept[:_NAMED_TIME]:
         return [f"retention took {last_gone} and left {oldest_kept}, which is older"]

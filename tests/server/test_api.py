@@ -31,7 +31,7 @@ def as_told(recording: Recording) -> dict[str, object]:
         "segments": len(recording.segments),
         "discontinuity_sequence": recording.discontinuity_sequence,
         "end_reason": str(recording.end_reason),
-        "gap_reason": None,
+        "gap_reason": str(recording.gap_reason) if recording.gap_reason else None,
         "video": {
             "codec": media.video_codec,
             "width": 320,

@@ -52,8 +52,8 @@ GOLDEN: dict[str, tuple[Source, InputOptions, StreamPlan, str]] = {
         UrlSource("rtsp://viewer:pass@cam/1"),
         InputOptions(),
         StreamPlan(video_codec="h264", audio="aac", audio_rate_hz=8_000),
-        f"{FRONT} -rtsp_transport tcp -timeout 10000000 -i rtsp://viewer:pass@cam/1 -map 0:v:0 -map 0:a:0"
-        f" -f segment -ar 16000 -b:a 64k -c:a aac -c:v copy {LABELS} {CUT} {TARGET}",
+        f"{FRONT} -fpsprobesize 0 -rtsp_transport tcp -timeout 10000000 -i rtsp://viewer:pass@cam/1"
+        f" -map 0:v:0 -map 0:a:0 -f segment -ar 16000 -b:a 64k -c:a aac -c:v copy {LABELS} {CUT} {TARGET}",
     ),
     "http, sound copied, own options": (
         UrlSource("http://cam/live.flv"),
@@ -122,7 +122,7 @@ def test_per_cent_signs_in_the_folder_are_no_dates() -> None:
 def test_transport_and_own_options_of_rtsp() -> None:
     reading = InputOptions(rtsp_transport="udp", extra={"timeout": "5", "rtsp_flags": "prefer_tcp"})
     argv = probe_command("/ff", UrlSource("rtsps://cam/1"), reading)
-    wanted = "/ff -hide_banner -nostdin -rtsp_transport udp -timeout 5 -rtsp_flags prefer_tcp -i rtsps://cam/1"
+    wanted = "/ff -hide_banner -nostdin -rtsp_transport udp -timeout 5 -fpsprobesize 0 -rtsp_flags prefer_tcp -i rtsps://cam/1"
     assert argv == wanted.split()
 
 
