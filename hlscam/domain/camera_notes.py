@@ -117,6 +117,10 @@ class CameraNotes:
         """`closed` with these, as many as are worth keeping."""
         return (*self.closed, *names)[-_CLOSED_KEPT:]
 
+    def may_miss_footage(self, boot: str) -> bool:
+        """Whether the machine went down while it recorded, so that listed footage may never have reached the disk."""
+        return bool(self.open) and self.boot != boot
+
     def to_json(self) -> bytes:
         """The file's content."""
         return _NOTES.dump_json(self, indent=1) + b"\n"

@@ -6,6 +6,7 @@ of the server would; `check` may run beside a recording server.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -14,17 +15,23 @@ import m3u8
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import archive_lock
+from hlscam.adapters.boot import boot_id
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.clock import SystemClock
+from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.config import Config
-from hlscam.domain.recording import Recording
+from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.run import run_of_name
 from hlscam.domain.timeline import Span, media_playlist, numbering_faults
 from hlscam.errors import ArchiveError, CatalogError
 from hlscam.services.adoption import sealed_recordings
 from hlscam.services.catalog_care import open_catalog
 from hlscam.services.keeper import Kept, Refused, Scan, read_sealed, scan, take_in
+from hlscam.services.notebook import Notebook
 from hlscam.services.progress import Progress
+
+_LISTING_ENDED_BEFORE = (EndReason.SERVER_CRASHED, EndReason.CLOCK_STEPPED)
+"""A power cut in the middle of a segment, or a clock that leapt: what is in the file behind that is in no segment."""
 
 
 async def reindex_archive(config: Config, progress: Progress) -> list[str]:
@@ -56,20 +63,29 @@ async def _read_archive(archive: Archive, config: Config, progress: Progress) ->
             found |= sealed
             unsealed += [name for name in asked if name not in sealed]
             progress.tell(f"reindex {camera}", len(found) + len(unsealed), len(names))
-        known = await _rows_known(config, camera, unsealed)
-        for name in unsealed:
-            before = max(
-                (each for each in found if each < name and run_of_name(each) == run_of_name(name)), default=None
-            )
-            taken = await take_in(
-                archive, camera, name, before=found[before].recording if before else None, known=known.get(name)
-            )
-            if isinstance(taken, Refused):
-                wrong.append(f"{camera}/{name}: is left as it is: {taken.why}")
-            else:
-                found[name] = taken
+        wrong += await _take_in_unsealed(archive, config, camera, unsealed, found)
         kept += sorted(found.values(), key=lambda each: each.recording.first_media_sequence)
     return kept, wrong
+
+
+async def _take_in_unsealed(
+    archive: Archive, config: Config, camera: str, names: list[str], found: dict[str, Kept]
+) -> list[str]:
+    """Seal what was never closed, as a start of the server would, and add it to `found`; what cannot be taken in."""
+    wrong: list[str] = []
+    notes = await Notebook(archive, camera).load() or CameraNotes()
+    whole_segments = notes.may_miss_footage(await asyncio.to_thread(boot_id))
+    rows = await _rows_known(config, camera, names)
+    for name in names:
+        earlier = [each for each in found if each < name and run_of_name(each) == run_of_name(name)]
+        before = found[max(earlier)].recording if earlier else None
+        known = notes.anchor(name) or rows.get(name)
+        taken = await take_in(archive, camera, name, before=before, known=known, whole_segments=whole_segments)
+        if isinstance(taken, Refused):
+            wrong.append(f"{camera}/{name}: is left as it is: {taken.why}")
+        else:
+            found[name] = taken
+    return wrong
 
 
 async def _rows_known(config: Config, camera: str, names: list[str]) -> dict[str, Recording]:
@@ -183,11 +199,14 @@ def _file_faults(row: Recording, found: Scan) -> Iterator[str]:
             yield f"segment {row.first_media_sequence + index} is not as independent as its row says"
         if fragment.decode_ticks - row.first_decode_ticks != elapsed[index]:
             yield f"segment {row.first_media_sequence + index} does not start when its row says"
-    if offsets[-1] != found.fragments[-1].end:
+    listed = [each for each in found.fragments if each.end <= offsets[-1]]
+    may_go_on = row.end_reason in _LISTING_ENDED_BEFORE and offsets[-1] in starts
+    if not listed or (offsets[-1] != found.fragments[-1].end and not may_go_on):
         yield f"its segments end at byte {offsets[-1]}, its fragments at {found.fragments[-1].end}"
-    elapsed_ticks = found.fragments[-1].end_decode_ticks - row.first_decode_ticks
-    if elapsed_ticks != row.duration_ticks:
-        yield f"lasts {elapsed_ticks} ticks, its row says {row.duration_ticks}"
+        return
+    elapsed_ticks = starts[offsets[-1]].decode_ticks if offsets[-1] in starts else listed[-1].end_decode_ticks
+    if elapsed_ticks - row.first_decode_ticks != row.duration_ticks:
+        yield f"lasts {elapsed_ticks - row.first_decode_ticks} ticks, its row says {row.duration_ticks}"
 
 
 def _playlist_faults(closed: list[Recording]) -> Iterator[str]:

@@ -105,7 +105,7 @@ class Indexer:
         for anchor in notebook.notes.open:
             if anchor.name not in {each.name for each in known}:
                 counters = self._beyond(anchor, counters)
-        if self._may_miss_footage(notebook.notes):
+        if notebook.notes.may_miss_footage(self.boot):
             counters = replace(counters, media_sequence=max(counters.media_sequence, notebook.notes.listed_below))
         closed = notebook.notes.with_closed(*missing)
         reason = _gap_reason(notebook.notes, torn=any(each.was_torn for each in taken))
@@ -153,7 +153,7 @@ class Indexer:
         row = await self.catalog.recording(camera, name)
         before = await self.catalog.recording_before(camera, run_of_name(name) or "", name)
         known = notes.anchor(name) or row
-        whole = self._may_miss_footage(notes)
+        whole = notes.may_miss_footage(self.boot)
         kept = await take_in(self.archive, camera, name, before=before, known=known, whole_segments=whole)
         if isinstance(kept, Kept):
             return kept
@@ -172,10 +172,6 @@ class Indexer:
             log.error("%s/%s cannot be moved to the quarantine: %s", camera, name, error.strerror)
         else:
             log.warning("%s/%s is no recording (%s): it was moved to %s", camera, name, why, there)
-
-    def _may_miss_footage(self, notes: CameraNotes) -> bool:
-        """Whether the machine went down while it recorded, so that listed footage may never have reached the disk."""
-        return bool(notes.open) and notes.boot != self.boot
 
     def _beyond(self, anchor: Anchor, counters: Counters) -> Counters:
         """Counters beyond a recording that was in progress, and that nobody can read any more."""

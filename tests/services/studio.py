@@ -22,6 +22,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from hlscam.adapters.archive import Archive
+from hlscam.adapters.boot import boot_id
 from hlscam.adapters.ffmpeg.features import find_ffmpeg
 from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
@@ -132,7 +133,7 @@ class Studio:
         clock: Clock | None = None,
         recording_s: float = RECORDING_S,
         catalog_url: str = "",
-        boot: str = "first",
+        boot: str = "",
         live_window_s: float = 30,
         retention: RetentionConfig | None = None,
     ) -> None:
@@ -145,7 +146,7 @@ class Studio:
         self.catalog_url = catalog_url or f"sqlite:///{root / 'catalog.sqlite3'}"
         self._cameras = {id_: _camera(id_, each) for id_, each in cameras.items()}
         self._observer, self._watching, self._rescan_interval_s = observer, watching, rescan_interval_s
-        self._boot = boot
+        self._boot = boot or boot_id()
         self._recording_s, self._live_window_s, self._retention = recording_s, live_window_s, retention
         self._stack = contextlib.AsyncExitStack()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import sqlite3
 from collections.abc import AsyncIterator
@@ -17,6 +18,8 @@ from hlscam.domain.config import CameraConfig
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError
+from hlscam.services.books import check_archive, reindex_archive
+from hlscam.services.progress import Progress
 from hlscam.services.run_follower import RunFollower
 from tests.manual_clock import ManualClock
 from tests.rig.hybrid import growing_form
@@ -29,6 +32,7 @@ from tests.services.studio import (
     Segment,
     Studio,
     box_types,
+    config_of,
     ffmpegs,
     fragments_in,
     fragments_of,
@@ -239,11 +243,13 @@ def of(segments: dict[int, Segment]) -> list[Segment]:
     return [Segment(**{**each.__dict__, "data": b""}) for _, each in sorted(segments.items())]
 
 
-@pytest.mark.parametrize("catalog_is_lost", [False, True])
-async def test_after_a_crash_all_that_was_listed_stays(crashed_copy: Path, life: Life, catalog_is_lost: bool) -> None:
+@pytest.mark.parametrize("then", ["start", "lose the catalog and start", "lose the catalog, reindex and start"])
+async def test_after_a_crash_all_that_was_listed_stays(crashed_copy: Path, life: Life, then: str) -> None:
     """To the last bit, with the catalog or without it."""
-    if catalog_is_lost:
+    if "lose" in then:
         (crashed_copy / "catalog.sqlite3").unlink()
+    if "reindex" in then:
+        assert await reindex_archive(config_of(crashed_copy), Progress(io.StringIO())) == []
     async with Studio(crashed_copy, IDLE) as studio:
         for camera in IDLE:
             rows = await studio.catalog.recordings(camera)
@@ -321,7 +327,7 @@ async def test_a_second_start_goes_on_with_the_numbers(archive_copy: Path, life:
     assert newest.starts_run
 
 
-async def first_of_next_run(root: Path, boot: str = "first") -> Recording:
+async def first_of_next_run(root: Path, boot: str = "") -> Recording:
     """What the camera records after another start, up to its first segment."""
     async with Studio(root, {"porch": PATTERN}, boot=boot) as studio:
         known = studio.newest("porch")
@@ -364,6 +370,7 @@ async def test_after_a_power_cut_no_listed_number_comes_again(
         assert {number: kept[number] for number in listed_then if number in kept} == {
             each.media_sequence: each for each in of(listed_then) if each.media_sequence in kept
         }
+    assert await check_archive(config_of(crashed_copy), Progress(io.StringIO())) == []
     following = await first_of_next_run(crashed_copy, boot="second")
     assert following.first_media_sequence > newest.media_sequence
     assert following.discontinuity_sequence == newest.discontinuity_sequence + 1
