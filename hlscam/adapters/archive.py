@@ -236,7 +236,8 @@ class HeldRecording:
         """Let go of it. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            await self._archive.run(lambda: os.close(fd))
+            # Shielded: a client that goes away ends its handler here, and what has not begun would never be done.
+            await asyncio.shield(self._archive.run(lambda: os.close(fd)))
 
 
 def _close_unused(opened: asyncio.Future[int]) -> None:

@@ -24,11 +24,11 @@ archive: {path: ./archive, recording_minutes: 0.016666666666666666}
 hls: {segment_duration_s: 0.5, part_duration_s: 0.25}
 cameras:
 """ + "\n".join(f'  {camera}: {{source: "test:?size=128x96&rate=10&gop_s=0.5&audio=0"}}' for camera in CAMERAS)
-MOST_GROWN_KIB = 2048
-"""What is measured at a roll varies by about a megabyte; over a day this is 5 KiB for each recording."""
+MOST_GROWN_KIB = 4096
+"""What is measured at a roll varies by a megabyte or two; over a day this is 10 KiB for each recording."""
 
 MOST_DESCRIPTORS_MORE = 1
-_WARM_UP_ROLLS = 5
+_WARM_UP_ROLLS = 15
 _ROLL_TIMEOUT_S = 30
 
 
