@@ -148,7 +148,8 @@ class _Adding:
             raise ValueError("it comes before the tfhd")
         elif box.type == "tfdt":
             version, _ = body.full_box()
-            self._samples.begin(body.unsigned(8 if version == 1 else 4))
+            # Unsigned (8.8.12); but where an encoder's priming begins before 0, ffmpeg writes just that.
+            self._samples.begin(int.from_bytes(body.take(8), "big", signed=True) if version == 1 else body.unsigned(4))
         elif box.type == "trun":
             self._on_run(_track_run(body, self._defaults, self._run_base, self.data_offset))
 

@@ -26,6 +26,7 @@ from hlscam.isobmff.init_section import AudioTrack, InitSection, VideoTrack
 _MOST_SAMPLES = 1_000_000  # in one fragment; a hostile count costs nothing to write when its samples have no fields
 _LONGEST_TICKS = (1 << 32) - 1  # of one fragment; 13 hours at 90 kHz
 _LATEST_TICKS = 1 << 60  # four hundred thousand years at 90 kHz, and still a signed 64-bit number in other units
+_BEFORE_ZERO = 1 << 63  # sound that begins before 0 (an encoder's priming) is written so, though tfdt is unsigned
 _NON_SYNC = 0x10000  # sample_is_non_sync_sample (ISO/IEC 14496-12 8.8.3.1)
 _UNIX_FROM_NTP_S = 2_208_988_800
 _NTP_ERA_S = 1 << 32
@@ -186,6 +187,8 @@ def _track_fragment(moof: bytes, at: int, stop: int, base: int, init: InitSectio
                 continue
             elif kind == b"tfdt" and run.decode_ticks is None:
                 run.decode_ticks = _long(body, 4)[0] if body[0] == 1 else _word(body, 4)[0]
+                if run is audio and run.decode_ticks >= _BEFORE_ZERO:
+                    run.decode_ticks -= 2 * _BEFORE_ZERO
             elif kind == b"trun":
                 _track_run(body, run, wanted=run is video)
         except (struct.error, IndexError):
@@ -306,4 +309,4 @@ def _stand_in(expected_decode_ticks: int | None, audio: _Run, init: InitSection)
         return expected_decode_ticks
     if audio.decode_ticks is None or init.audio is None:
         return 0
-    return audio.decode_ticks * init.video.timescale // init.audio.timescale
+    return max(0, audio.decode_ticks) * init.video.timescale // init.audio.timescale

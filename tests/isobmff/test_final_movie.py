@@ -168,7 +168,7 @@ def tfhd(track_id: int, flags: int = 0x020000, *fields: int) -> bytes:
 
 
 def tfdt(ticks: int, version: int = 1) -> bytes:
-    return make_full_box(b"tfdt", version, ticks.to_bytes(8 if version else 4, "big"))
+    return make_full_box(b"tfdt", version, (ticks % (1 << 64)).to_bytes(8 if version else 4, "big"))
 
 
 def trun(count: int, offset: int, flags: int = 0x201, *fields: int) -> bytes:
@@ -208,7 +208,11 @@ def test_a_track_without_samples_is_left_out(first: tuple[bytes, int]) -> None:
     assert "elst" not in video
 
 
-@pytest.mark.parametrize(("video_ticks", "audio_ticks", "delays"), [(0, 0, (0, 0)), (10240, 12000, (0, 4000))])
+@pytest.mark.parametrize(
+    ("video_ticks", "audio_ticks", "delays"),
+    [(0, 0, (0, 0)), (10240, 12000, (0, 4000)), (0, -800, (800, 0))],
+    ids=["together", "sound later", "sound before 0"],
+)
 @pytest.mark.parametrize("later", [0, 24 * 3600])
 def test_tracks_are_kept_in_step(
     first: tuple[bytes, int], video_ticks: int, audio_ticks: int, delays: tuple[int, int], later: int

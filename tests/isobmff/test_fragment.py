@@ -230,6 +230,12 @@ def test_sound_alone_keeps_the_picture_s_time() -> None:
     assert parse_fragment(made, 0, init(audio=False)).decode_ticks == 0
 
 
+def test_sound_may_begin_before_zero() -> None:
+    made = moof(tfhd(9) + tfdt((1 << 64) - 1024) + trun([{DURATION: 960}] * 5))
+    fragment = parse_fragment(made, 0, init())
+    assert (fragment.audio_decode_ticks, fragment.decode_ticks) == (-1024, 0)
+
+
 def test_a_missing_decode_time_is_the_expected_one() -> None:
     made = moof(tfhd(7, {0x08: 3000}) + bare_trun(1))
     assert parse_fragment(made, 0, init(), expected_decode_ticks=123).decode_ticks == 123
