@@ -17,6 +17,6 @@ async def test_memory_and_descriptors_stay_flat_while_recordings_roll(tmp_path: 
 
 
 def test_what_leaks_at_a_roll_is_seen() -> None:
-    leaking = [Sample(60_000 + 400 * roll, 40 + roll, 18 + roll) for roll in range(9)]
+    leaking = [Sample(60_000 + 800 * roll, 40 + roll, 18 + roll) for roll in range(9)]
     assert Day(FLAT, []).faults(MOST_GROWN_KIB) == []
     assert len(Day(leaking, []).faults(MOST_GROWN_KIB)) == 3
