@@ -23,7 +23,8 @@ from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.engine import parse_url
 from hlscam.adapters.catalog.health import beside, damage_of, discard, put_in_place, set_aside
 from hlscam.adapters.catalog.sqlite_file import path_of
-from hlscam.adapters.catalog.store import Catalog, as_it_is_now
+from hlscam.adapters.catalog.statements import as_it_is_now
+from hlscam.adapters.catalog.store import Catalog
 from hlscam.clock import Clock
 from hlscam.domain.backoff import Backoff
 from hlscam.domain.recording import Recording
@@ -127,7 +128,7 @@ class CatalogCare:
 
     def start(self) -> None:
         """Begin to look after the catalog."""
-        self._catalog.on_lost = self.tell
+        self._catalog.connections.on_lost = self.tell
         self._task = asyncio.create_task(self._run(), name="catalog care")
 
     async def stop(self) -> None:
@@ -135,7 +136,7 @@ class CatalogCare:
         if self._task is None:
             return
         task, self._task = self._task, None
-        self._catalog.on_lost = lambda _: None
+        self._catalog.connections.on_lost = lambda _: None
         task.cancel()
         await asyncio.gather(task, *self._writing, return_exceptions=True)
         if not self._why_lost:

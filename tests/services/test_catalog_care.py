@@ -148,7 +148,7 @@ async def test_rows_wait_for_a_lock_and_the_newest_facts_win(desk: Desk, caplog:
 @contextlib.contextmanager
 def _full(desk: Desk) -> Iterator[None]:
     """SQLite's own word for a disk without space, which every file system has."""
-    writer = desk.catalog._writer
+    writer = desk.catalog.connections.writer
     assert writer is not None
     with contextlib.closing(writer.raw_connection()) as connection:
         connection.cursor().execute("PRAGMA max_page_count = 1")  # it is never less than what is there already

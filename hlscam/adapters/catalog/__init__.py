@@ -7,6 +7,8 @@ health       is a file a whole catalog; out of the way with one that is not
 engine       connections, and database failures in plain words
 rows         Recording to row and back
 queries      the questions, as SQL
+connections  the threads of all SQL, and the connections in them
+statements   what takes more than one statement
 store        `Catalog`: all of it from the event loop
 """
 

@@ -77,7 +77,7 @@ async def test_a_loss_is_noticed_before_anything_is_written(
     told: list[CatalogLost] = []
     await catalog.put_recording(recording(0))
     await catalog.look()
-    catalog.on_lost = told.append
+    catalog.connections.on_lost = told.append
     lose(path)
     with pytest.raises(CatalogLost, match=r"is gone|was replaced|was cut"):
         await catalog.look()
@@ -99,7 +99,7 @@ async def test_everybody_goes_on_with_the_new_one(
     catalog: Catalog, beside: Catalog, path: Path, tmp_path: Path
 ) -> None:
     told: list[CatalogLost] = []
-    catalog.on_lost = told.append
+    catalog.connections.on_lost = told.append
     put_in_place(await made(tmp_path / "made.sqlite", 5), path, NOON_WALL_US)
     assert (await beside.totals("porch")).recordings == 5
     assert (await catalog.totals("porch")).recordings == 5
@@ -272,7 +272,7 @@ async def test_damage_that_a_question_finds_is_a_loss(
 ) -> None:
     told: list[CatalogLost] = []
     await catalog.put_recordings(THREE)
-    catalog.on_lost = told.append
+    catalog.connections.on_lost = told.append
     with closing(sqlite3.connect(path)) as connection, connection:
         spoil(connection)
     with pytest.raises(CatalogLost, match="damaged"):
@@ -297,7 +297,7 @@ async def test_one_that_was_cut_is_lost_when_opened(catalog: Catalog, url: str, 
 
 async def test_what_the_schema_refuses_is_no_loss(catalog: Catalog) -> None:
     told: list[CatalogLost] = []
-    catalog.on_lost = told.append
+    catalog.connections.on_lost = told.append
     with pytest.raises(CatalogRefused):
         await catalog.put_recording(recording(0, slew_ppb=10**6))
     assert told == []

@@ -24,7 +24,7 @@ INIT_SECTIONS = {INIT_HASH: INIT_SECTION}
 async def test_wal_is_on_and_every_connection_is_set_up(catalog: Catalog, path: Path) -> None:
     with closing(sqlite3.connect(path)) as other:
         assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    for engine, query_only in ((catalog._writer, 0), (catalog._reader, 1)):
+    for engine, query_only in ((catalog.connections.writer, 0), (catalog.connections.reader, 1)):
         assert engine is not None
         with engine.connect() as connection:
             settings = {
@@ -179,11 +179,8 @@ async def test_many_are_put_or_none(catalog: Catalog) -> None:
 
 async def test_the_target_duration_is_for_ever(catalog: Catalog) -> None:
     assert await catalog.target_duration("porch") is None
-    await catalog.set_target_duration("porch", 4)
-    await catalog.set_target_duration("porch", 4)
-    with pytest.raises(CatalogError, match="4 s for ever"):
-        await catalog.set_target_duration("porch", 2)
-    await catalog.put_recording(recording(0, target_duration_s=2))
+    await catalog.put_recording(recording(0, target_duration_s=4))
+    await catalog.put_recording(recording(1, target_duration_s=2))
     assert await catalog.target_duration("porch") == 4
     await catalog.put_recording(recording(0, camera="door", target_duration_s=6))
     assert await catalog.target_duration("door") == 6
@@ -225,7 +222,7 @@ async def test_a_rebuild_that_fails_leaves_the_old_catalog(catalog: Catalog) -> 
 
 async def test_a_rebuilt_catalog_is_equal(catalog: Catalog, tmp_path: Path) -> None:
     """One grew day by day and lost some to retention; the other was made at once, in another order."""
-    await catalog.set_target_duration("porch", 4)
+    await catalog.put_recording(recording(0, target_duration_s=4))
     await catalog.put_init_section("used once", b"of a recording that retention removed")
     await catalog.put_recording(recording(0, camera="gone", init_hash="used once"))
     for index in range(6):
@@ -269,7 +266,6 @@ async def test_no_sql_runs_on_the_event_loop(url: str, monkeypatch: pytest.Monke
         catalog = await Catalog.open(url)
         await catalog.put_init_section(INIT_HASH, INIT_SECTION)
         await catalog.put_recording(recording(0))
-        await catalog.set_target_duration("porch", 2)
         await catalog.recordings("porch", from_wall_us=0)
         await catalog.recordings_by_sequence("porch", 0, 9)
         await catalog.newest("porch", 3)
@@ -290,7 +286,7 @@ async def test_no_sql_runs_on_the_event_loop(url: str, monkeypatch: pytest.Monke
 
 async def test_all_writes_run_in_one_thread_in_the_order_they_were_asked(catalog: Catalog) -> None:
     writers: set[int] = set()
-    event.listen(catalog._writer, "before_cursor_execute", lambda *_: writers.add(threading.get_ident()))
+    event.listen(catalog.connections.writer, "before_cursor_execute", lambda *_: writers.add(threading.get_ident()))
     versions = [recording(0, size_bytes=size) for size in range(20)]
     await asyncio.gather(*(catalog.put_recording(version) for version in versions))
     assert await catalog.recording("porch", versions[0].name) == versions[-1]
