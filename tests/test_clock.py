@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hlscam.clock import Clock, SystemClock
+from hlscam.clock import Clock, SystemClock, first_of
 from hlscam.units import US_PER_S
 from tests.manual_clock import NOON_WALL_US, ManualClock
 
@@ -88,3 +88,29 @@ async def test_waiting_for_sleepers_that_are_there_returns_at_once(clock: Manual
 def test_monotonic_time_never_goes_back(clock: ManualClock) -> None:
     with pytest.raises(ValueError, match="never goes back"):
         clock.advance(-1)
+
+
+async def test_the_first_to_end_cancels_the_others() -> None:
+    gone: list[str] = []
+
+    async def forever(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            gone.append(name)
+
+    await first_of(forever("one"), asyncio.sleep(0), forever("other"))
+    assert gone == ["one", "other"]
+
+
+async def test_who_waits_for_the_first_is_told_what_it_raises_and_may_be_cancelled() -> None:
+    async def fails() -> None:
+        raise ValueError("a reason")
+
+    with pytest.raises(ValueError, match="a reason"):
+        await first_of(fails(), asyncio.Event().wait())
+    waiting = asyncio.create_task(first_of(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import web
 
+from hlscam.clock import first_of
 from hlscam.domain.gaps import WORDS
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import Span, counted, media_playlist, paced, spans_after, spans_between
@@ -186,13 +187,7 @@ async def _hold_until_listed(services: Services, camera: str, media_sequence: in
     """Wait for a segment that is yet to come. Raises NotReady when it does not, for so long as a player waits."""
     if services.live.stream(camera).newest is None:
         raise no_footage_yet(services, camera)
-    coming = asyncio.ensure_future(_until_listed(services, camera, media_sequence))
-    too_late = asyncio.ensure_future(services.clock.sleep(_LONGEST_HOLD_S))
-    try:
-        await asyncio.wait({coming, too_late}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        coming.cancel()
-        too_late.cancel()
+    await first_of(_until_listed(services, camera, media_sequence), services.clock.sleep(_LONGEST_HOLD_S))
     if not services.footage.is_listed(camera, media_sequence):
         raise _not_ready(services, camera, f"camera {camera!r} has not recorded segment {media_sequence} yet")
 

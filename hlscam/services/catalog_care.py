@@ -17,7 +17,7 @@ import logging
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.engine import parse_url
@@ -25,7 +25,7 @@ from hlscam.adapters.catalog.health import beside, damage_of, discard, put_in_pl
 from hlscam.adapters.catalog.sqlite_file import path_of
 from hlscam.adapters.catalog.statements import as_it_is_now
 from hlscam.adapters.catalog.store import Catalog
-from hlscam.clock import Clock
+from hlscam.clock import Clock, first_of
 from hlscam.domain.backoff import Backoff
 from hlscam.domain.recording import Recording
 from hlscam.errors import CatalogError, CatalogLost, CatalogNewer, CatalogRefused, HlscamError
@@ -213,7 +213,7 @@ class CatalogCare:
                 await self._look_after()
             except Exception:  # a bug: told, and no reason not to look again
                 log.exception("the catalog could not be looked after")
-            await self._pause()
+            await first_of(self._woken.wait(), self._clock.sleep(self._look_every_s))
 
     async def _look_after(self) -> None:
         if not self._why_lost:
@@ -254,7 +254,8 @@ class CatalogCare:
         writing = asyncio.create_task(self._write(fact))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
-        if not await self._ends_soon(writing):
+        await first_of(asyncio.wait({writing}), self._clock.sleep(_PATIENCE_S))
+        if not writing.done():
             self._tell_trouble("the catalog takes long to write")
         self._settle()
 
@@ -302,26 +303,3 @@ class CatalogCare:
     def _settle(self) -> None:
         if not self._why_lost and all(fact.refused for fact in self._waiting.values()):
             self._settled.set()
-
-    async def _ends_soon(self, task: asyncio.Task[bool]) -> bool:
-        """Whether a task ends before our patience does; it goes on otherwise."""
-        sleeping = asyncio.ensure_future(self._clock.sleep(_PATIENCE_S))
-        try:
-            await asyncio.wait({task, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await _cancel(sleeping)
-        return task.done()
-
-    async def _pause(self) -> None:
-        """Until it is time to look again, or somebody wakes us."""
-        ends = [asyncio.ensure_future(self._woken.wait()), asyncio.ensure_future(self._clock.sleep(self._look_every_s))]
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await _cancel(*ends)
-
-
-async def _cancel(*futures: asyncio.Future[Any]) -> None:
-    for each in futures:
-        each.cancel()
-    await asyncio.gather(*futures, return_exceptions=True)

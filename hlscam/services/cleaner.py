@@ -25,7 +25,7 @@ from typing import Protocol
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.adapters.disk import Room, read_room, remove_recording
-from hlscam.clock import Clock
+from hlscam.clock import Clock, first_of
 from hlscam.domain.config import RetentionConfig
 from hlscam.domain.recording import Recording
 from hlscam.domain.retention import (
@@ -122,14 +122,7 @@ class Cleaner:
                 self._tell("work", f"retention cannot work: {error.message}")
             except Exception:  # a bug: told, and no reason to let the disk become full
                 log.exception("retention failed")
-            await self._pause()
-
-    async def _pause(self) -> None:
-        waits = [asyncio.create_task(self._woken.wait()), asyncio.create_task(self._clock.sleep(LOOK_S))]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for each in waits:
-            each.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
+            await first_of(self._woken.wait(), self._clock.sleep(LOOK_S))
 
     async def look(self) -> None:
         """Remove what has to go now: nothing, nearly always. Raises HlscamError."""

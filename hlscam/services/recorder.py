@@ -34,7 +34,7 @@ from hlscam.adapters.ffmpeg.features import Ffmpeg
 from hlscam.adapters.ffmpeg.pattern import write_fonts
 from hlscam.adapters.ffmpeg.probe import probe
 from hlscam.adapters.ffmpeg.process import FfmpegProcess
-from hlscam.clock import Clock
+from hlscam.clock import Clock, first_of
 from hlscam.domain.backoff import Backoff
 from hlscam.domain.camera_state import CameraState, CameraStatus
 from hlscam.domain.config import CameraConfig
@@ -221,25 +221,16 @@ class CameraRecorder:
                 on_line=lambda line: log.debug("camera %s: %s", self.camera, self._redacted(line)),
             )
         )
-        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if asking.done():
-                return asking.result()
-            return None
+            await first_of(asyncio.wait({asking}), self._stopping.wait())
+            return asking.result() if asking.done() else None
         finally:
-            for task in (asking, stopping):
-                task.cancel()
-            await asyncio.gather(asking, stopping, return_exceptions=True)
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
 
     async def _pause(self, pause_s: float) -> None:
         log.info("camera %s: next attempt in %.1f s", self.camera, pause_s)
-        stopping = asyncio.create_task(self._stopping.wait())
-        waiting = asyncio.create_task(self._clock.sleep(pause_s))
-        await asyncio.wait({stopping, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (stopping, waiting):
-            task.cancel()
-        await asyncio.gather(stopping, waiting, return_exceptions=True)
+        await first_of(self._stopping.wait(), self._clock.sleep(pause_s))
 
     @property
     def _times_by_arrival(self) -> bool:
