@@ -5,9 +5,9 @@ program's download or a slow removal takes, so that ffmpeg is never told that th
 oldest recordings of all cameras go, as many as it takes and no more; likewise when they are too old or too many for
 limits that somebody has set. A camera that records much therefore keeps as many days as one that records little.
 
-Some never go, however short the room is: the newest recording of a camera (its numbers go on from there), one that is
-being written, one that the live playlist may list, and one that its owner has protected. Such a one stays where it is
-while its neighbours go, and leaves a hole in the numbers on either side.
+Some never go, however short the room is: the newest recording of a camera (its numbers go on from there, and no other
+is being written), one that the live playlist may list, and one that its owner has protected. Such a one stays where it
+is while its neighbours go, and leaves a hole in the numbers on either side.
 
 Candidates come oldest first, page by page, since an archive may have a million of them.
 """
@@ -34,8 +34,8 @@ _US_PER_DAY = 86_400 * US_PER_S
 class Keep(StrEnum):
     """Why a recording may not go."""
 
-    OPEN = "open"
     NEWEST = "newest"
+    """Or being written. Whichever else was never closed is written by nobody any more: it is footage like the rest."""
     LIVE = "live"
     PROTECTED = "protected"
     AWAY = "away"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
@@ -26,9 +26,10 @@ from hlscam.domain.camera_state import CameraState
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.run import RunIdentity, run_of_name
 from hlscam.errors import CatalogError
+from hlscam.isobmff.init_section import InitSection
 from hlscam.services.adoption import adopt
 from hlscam.services.catalog_care import CatalogCare
-from hlscam.services.keeper import Kept, take_in
+from hlscam.services.keeper import Kept, seal, take_in
 from hlscam.services.live import LiveStreams, load_from_catalog
 from hlscam.services.notebook import Notebook
 from hlscam.services.progress import LoggedProgress
@@ -38,6 +39,15 @@ log = logging.getLogger(__name__)
 
 _MOST_SEGMENTS_PER_S = 2
 """Segments are half a second at least, but for a stub at a recording's end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsealed:
+    """A recording that has ended, as it is to be sealed; `whole_bytes` is where its last whole box ends."""
+
+    recording: Recording
+    init: InitSection
+    whole_bytes: int
 
 
 class Indexer:
@@ -73,6 +83,7 @@ class Indexer:
         self._live_segments = live_segments
         self._notebooks: dict[str, Notebook] = {}
         self._in_order: set[str] = set()
+        self._unsealed: dict[str, list[Unsealed]] = {}
 
     def notebook(self, camera: str) -> Notebook:
         """The camera's notebook; it holds what an earlier process wrote once `recover` has been there."""
@@ -196,6 +207,33 @@ class Indexer:
         """A recording's file is gone: its row goes too."""
         await self.care.remove(recording.camera, recording.name)
 
+    def seal_later(self, unsealed: Unsealed) -> None:
+        """A recording could not be sealed when it ended: on a full disk there is no room for its index."""
+        self._unsealed.setdefault(unsealed.recording.camera, []).append(unsealed)
+
+    async def seal_what_is_left(self, camera: str) -> None:
+        """There may be room now: seal what could not be sealed before. What cannot be yet waits on."""
+        for each in self._unsealed.pop(camera, []):
+            name = each.recording.name
+            try:
+                final = await seal(self.archive, each.recording, whole_bytes=each.whole_bytes)
+            except FileNotFoundError:  # retention, or somebody else, was faster
+                await self.note_end(camera, name)
+            except OSError:
+                self.seal_later(each)
+            else:
+                log.info("%s/%s is sealed now", camera, name)
+                await self.care.keep(final, each.init)
+                await self.note_end(camera, name)
+                self.live.stream(camera).publish(final, each.init)
+
+    async def note_end(self, camera: str, name: str, counters: Counters | None = None) -> None:
+        """A recording is closed, or gone: its anchor is needed no more."""
+        notes = self.notebook(camera).notes
+        await self.notebook(camera).change(
+            open=notes.without_anchor(name), closed=notes.with_closed(name), counters=counters or notes.counters
+        )
+
     async def begin_run(self, camera: str, run: str) -> RunIdentity:
         """The identity of a camera's next run: its counters go on where the newest recording ends.
 
@@ -206,6 +244,7 @@ class Indexer:
         """
         if camera not in self._in_order:
             await self.recover(camera)
+        await self.seal_what_is_left(camera)
         await asyncio.to_thread(self.watch.add, camera)
         notes = self.notebook(camera).notes
         counters, is_first = notes.counters, notes.counters.media_sequence == 0

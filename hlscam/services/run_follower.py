@@ -26,7 +26,7 @@ from hlscam.domain.recording_index import RecordingIndex, RunIndex
 from hlscam.domain.run import RunIdentity, run_of_name
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
-from hlscam.services.indexer import Indexer
+from hlscam.services.indexer import Indexer, Unsealed
 from hlscam.services.keeper import seal
 from hlscam.services.live import LiveStream
 from hlscam.services.open_recording import OpenRecording
@@ -227,6 +227,7 @@ class RunFollower:
             if current.damage is None:
                 final = await seal(self._indexer.archive, final, whole_bytes=current.whole_bytes)
             await self._tell(current, final)
+            await self._indexer.seal_what_is_left(self.camera)
         except FileNotFoundError:
             log.error("%s/%s was removed while it was being recorded", self.camera, current.name)
             if final is not None:
@@ -236,8 +237,9 @@ class RunFollower:
             self._stream.withdraw(current.name)
         except OSError as error:
             why = error.strerror
-            log.error("%s/%s could not be sealed: %s; it is at the next start", self.camera, current.name, why)
+            log.error("%s/%s could not be sealed: %s; it is tried again", self.camera, current.name, why)
             if final is not None:
+                self._indexer.seal_later(Unsealed(final, current.init, current.whole_bytes))
                 await self._tell(current, replace(final, end_reason=None))
         finally:
             current.close()
@@ -260,10 +262,11 @@ class RunFollower:
 
     async def _note_end(self, final: Recording) -> None:
         """An unsealed recording keeps its anchor, for whoever seals it."""
-        notes = self._notebook.notes
-        anchors = notes.open if final.is_open else notes.without_anchor(final.name)
-        closed = notes.closed if final.is_open else notes.with_closed(final.name)
-        await self._notebook.change(open=anchors, closed=closed, counters=notes.counters.after(final))
+        counters = self._notebook.notes.counters.after(final)
+        if final.is_open:
+            await self._notebook.change(counters=counters)
+        else:
+            await self._indexer.note_end(self.camera, final.name, counters)
 
     async def _put_away(self, current: OpenRecording) -> None:
         """A file without a single picture. Of a run that brought none at all it is an empty shell, and no footage."""

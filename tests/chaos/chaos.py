@@ -70,8 +70,10 @@ async def _judge_the_end(scene: Scene, judge: Judge, began_s: float) -> list[str
     for role in servers.roles:
         await servers.start(role)
     for camera, observer in scene.observers.items():
+        wrong += await judge.fetch_again(observer, everything=True)  # which tells it what retention has taken
+        known = set(observer.seen)
         await observer.look_back(began_s, time.time())
-        wrong += await judge.fetch_again(observer, everything=True)
+        await observer.fetch_all(sorted(observer.seen.keys() - known))
         kept = [number for number in observer.seen if number not in observer.removed]
         wrong += await decode_faults(observer, kept)
         wrong += await file_faults(scene, camera)

@@ -8,6 +8,7 @@ import io
 import os
 import sqlite3
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError
 from hlscam.services.books import check_archive, reindex_archive
+from hlscam.services.keeper import read_sealed
 from hlscam.services.progress import Progress
 from hlscam.services.run_follower import RunFollower
 from tests.manual_clock import ManualClock
@@ -38,6 +40,7 @@ from tests.services.studio import (
     fragments_of,
     lines_of,
 )
+from tests.services.test_keeper import no_space_beyond
 
 
 def not_recorded(camera: str) -> CameraConfig:
@@ -128,6 +131,42 @@ async def test_damage_ends_a_recording_and_not_the_run(
     assert rows[0].first_offset + sum(rows[0].segments.sizes_bytes) == prft_at
     await studio.indexer.recover("porch")
     assert await studio.catalog.recordings("porch") == rows
+
+
+async def test_what_a_full_disk_left_unsealed_is_sealed_when_there_is_room(
+    studio: Studio, growing: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = studio.root / "porch"
+    first, second = folder / "20261122T120000Z-aaaa.mp4", folder / "20261122T120100Z-bbbb.mp4"
+    follower = await begin(studio, "aaaa")
+    await record_into(first, growing)
+    with no_space_beyond(len(growing)):
+        await follower.finish(EndReason.DISK_FULL)
+    assert "could not be sealed: File too large; it is tried again" in caplog.text
+    unsealed = studio.newest("porch")
+    assert unsealed.is_open
+    assert [each.name for each in studio.indexer.notebook("porch").notes.open] == [first.name]
+    follower = await begin(studio, "bbbb")
+    await studio.indexer.care.wait_settled()
+    sealed = await studio.catalog.recording("porch", first.name)
+    assert sealed == replace(unsealed, end_reason=EndReason.DISK_FULL, size_bytes=first.stat().st_size)
+    assert await read_sealed(studio.archive, "porch", first.name) is not None
+    assert studio.indexer.notebook("porch").notes.open == ()
+    await record_into(second, growing)
+    await follower.finish(EndReason.STOPPED)
+    assert [each.name for each in studio.live.stream("porch").recordings] == [first.name, second.name]
+
+
+async def test_what_is_removed_before_it_could_be_sealed_is_forgotten(studio: Studio, growing: bytes) -> None:
+    path = studio.root / "porch" / "20261122T120000Z-aaaa.mp4"
+    follower = await begin(studio, "aaaa")
+    await record_into(path, growing)
+    with no_space_beyond(len(growing)):
+        await follower.finish(EndReason.DISK_FULL)
+        await studio.indexer.seal_what_is_left("porch")
+    path.unlink()
+    await studio.indexer.seal_what_is_left("porch")
+    assert studio.indexer.notebook("porch").notes.open == ()
 
 
 async def test_a_file_that_is_removed_is_told_and_its_numbers_are_not_given_again(

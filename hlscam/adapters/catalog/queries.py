@@ -180,7 +180,6 @@ def oldest_after(camera: str, media_sequence: int | None, limit: int) -> Select[
         _R.start_wall_us,
         _R.end_wall_us,
         _R.size_bytes,
-        _R.end_reason.is_(None).label("is_open"),
         (_R.first_media_sequence == newest).label("is_newest"),
     ).where(_R.camera == camera)
     if media_sequence is not None:

@@ -97,7 +97,7 @@ def _candidate_of(row: Row[Any]) -> Candidate:
         start_wall_us=row.start_wall_us,
         end_wall_us=row.end_wall_us,
         size_bytes=row.size_bytes,
-        keep=Keep.OPEN if row.is_open else Keep.NEWEST if row.is_newest else None,
+        keep=Keep.NEWEST if row.is_newest else None,
     )
 
 

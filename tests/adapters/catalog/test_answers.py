@@ -160,7 +160,7 @@ def candidate_of(facts: Recording, newest: Recording) -> Candidate:
         start_wall_us=facts.start_wall_us,
         end_wall_us=facts.end_wall_us,
         size_bytes=facts.size_bytes,
-        keep=Keep.OPEN if facts.is_open else Keep.NEWEST if facts == newest else None,
+        keep=Keep.NEWEST if facts == newest else None,
     )
 
 
