@@ -21,11 +21,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hlscam.domain.camera_notes import Anchor
+from hlscam.domain.part import Part, PartCutter
 from hlscam.domain.recording import EndReason, MediaFacts, Recording, slewed_us
 from hlscam.domain.run import RunIdentity
 from hlscam.domain.run_clock import RunClock
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
-from hlscam.domain.segmenter import OpenSegment, Segmenter
+from hlscam.domain.segmenter import Segmenter
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.units import ticks_to_us
@@ -70,6 +71,7 @@ class RecordingIndex:
             segment_duration_s=run.identity.segment_duration_s,
             target_duration_s=run.target_duration_s,
         )
+        self._cutter = PartCutter()
         self._table = SegmentTable()
         self._first: Fragment | None = None
         self._sample_count = 0
@@ -89,10 +91,17 @@ class RecordingIndex:
         """What is settled about the recording; None before its first segment."""
         return Anchor.of(self._facts, cut_for_s=self.cut_for_s) if self._facts else None
 
-    @property
-    def open_segment(self) -> OpenSegment | None:
-        """The segment that is being filled; its fragments are the parts at the live edge."""
-        return self._segmenter.open
+    def take_parts(self) -> list[Part]:
+        """The parts that are whole and were not taken before: of listed segments, and of the one being filled.
+
+        None before the recording has facts, for nothing is settled before.
+        """
+        if self._facts is None:
+            return []
+        cuts = [cut for index, each in self._segmenter.take_placed() for cut in self._cutter.push(index, each)]
+        if not self._facts.is_open:
+            cuts.extend(self._cutter.finish())
+        return [Part.of(self._facts, cut) for cut in cuts]
 
     def add(self, fragment: Fragment, *, arrival_wall_us: int | None) -> bool:
         """Take the next fragment; True when at least one more segment is whole.

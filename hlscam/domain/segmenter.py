@@ -76,6 +76,13 @@ class Segmenter:
         self._held: list[Fragment] = []
         self.target_duration_s = target_duration_s
         self.open: OpenSegment | None = None
+        self._begun = 0
+        self._placed: list[tuple[int, Fragment]] = []
+
+    def take_placed(self) -> list[tuple[int, Fragment]]:
+        """(index of the segment that it belongs to, fragment), for all that were placed since this was asked last."""
+        placed, self._placed = self._placed, []
+        return placed
 
     def push(self, fragment: Fragment) -> list[SegmentEntry]:
         """Take the next fragment; return the segments that it shows to be complete."""
@@ -109,9 +116,11 @@ class Segmenter:
             self.open = None
         if self.open is None:
             self.open = OpenSegment(fragment.starts_with_sync, fragment.decode_ticks, fragment.decode_ticks)
+            self._begun += 1
         elif fragment.starts_with_sync:
             self.open.last_sync_ticks = fragment.decode_ticks
         self.open.parts.append(fragment)
+        self._placed.append((self._begun - 1, fragment))
         return done
 
     def _ends(self, segment: OpenSegment, fragment: Fragment) -> bool:

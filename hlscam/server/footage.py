@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from functools import partial
 
 from hlscam.adapters.archive import Archive, HeldRecording
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.config import Config
+from hlscam.domain.part import Part, parts_of_segment
 from hlscam.domain.recording import Recording
 from hlscam.domain.run import run_of_name
 from hlscam.errors import ArchiveError, Gone, HlscamError, NotFound
+from hlscam.server.segment_cache import SegmentCache
 from hlscam.services.live import LiveStreams
 
 _RECORDINGS_KEPT = 64
@@ -19,11 +23,14 @@ _INIT_SECTIONS_KEPT = 256
 class Footage:
     """Answers "which recordings" and "which bytes". Keeps a few closed recordings and init sections at hand."""
 
-    def __init__(self, config: Config, archive: Archive, catalog: Catalog, live: LiveStreams) -> None:
+    def __init__(
+        self, config: Config, archive: Archive, catalog: Catalog, live: LiveStreams, cache: SegmentCache
+    ) -> None:
         self._config = config
         self._archive = archive
         self._catalog = catalog
         self._live = live
+        self._cache = cache
         self._closed: OrderedDict[tuple[str, str], Recording] = OrderedDict()
         self._inits: OrderedDict[str, bytes] = OrderedDict()
 
@@ -113,18 +120,44 @@ class Footage:
 
         Raises Gone when retention has removed the recording since it was located, ArchiveError when it cannot be read.
         """
-        sizes = recording.segments.sizes_bytes
-        offset = recording.first_offset + sum(sizes[:index])
-        try:
-            data = await self._archive.read(recording.camera, recording.name, offset, sizes[index])
-        except ArchiveError:
-            self._closed.pop((recording.camera, recording.name), None)
-            if await self._catalog.recording(recording.camera, recording.name) is None:
-                raise await self._refusal(recording.camera, recording.first_media_sequence + index) from None
-            raise
+        data = await self.media(recording, index)
         if index == 0 and recording.starts_run:
             return await self.init_section(recording.init_hash) + data
         return data
+
+    async def media(self, recording: Recording, index: int) -> bytes:
+        """A segment's fragments alone, as they lie in the recording. Raises as `segment` does."""
+        sizes = recording.segments.sizes_bytes
+        offset = recording.first_offset + sum(sizes[:index])
+        number = recording.first_media_sequence + index
+        return await self._read(recording.camera, recording.name, offset, sizes[index], number)
+
+    async def _read(self, camera: str, name: str, offset: int, size_bytes: int, media_sequence: int) -> bytes:
+        try:
+            return await self._archive.read(camera, name, offset, size_bytes)
+        except ArchiveError:
+            self._closed.pop((camera, name), None)
+            if await self._catalog.recording(camera, name) is None:
+                raise await self._refusal(camera, media_sequence) from None
+            raise
+
+    async def part(self, camera: str, part: Part, *, media_only: bool = False) -> bytes:
+        """A part's bytes, read once for all who ask. The first of a run has its init section in front, as its segment.
+
+        With `media_only` it never has. Raises as `segment` does.
+        """
+        read = partial(self._read, camera, part.name, part.offset, part.size_bytes, part.media_sequence)
+        data = await self._cache.get((camera, part.name, part.offset, part.size_bytes), read)
+        return await self.init_section(part.init_hash) + data if part.opens_run and not media_only else data
+
+    async def parts(self, camera: str, media_sequence: int) -> Sequence[Part]:
+        """The parts of a segment, live or of the archive; of the one in progress those it has. Raises as `locate`."""
+        live = [each for each in self._live.stream(camera).parts if each.media_sequence == media_sequence]
+        if live:
+            return live
+        recording, index = await self.locate(camera, media_sequence)
+        init, data = await self.init_section(recording.init_hash), await self.media(recording, index)
+        return await self._archive.run(lambda: parts_of_segment(recording, index, data, init))
 
     async def init_section(self, init_hash: str) -> bytes:
         """An init section by its hash. Raises NotFound."""

@@ -48,13 +48,14 @@ class Services:
         ready: Callable[[], str],
     ) -> Self:
         """The services of an archive and its books: what serves from them is made here."""
+        cache = SegmentCache(config.server.cache_mb * 1024 * 1024)
         return cls(
             config=config,
             archive=archive,
             catalog=catalog,
             live=live,
-            footage=Footage(config, archive, catalog, live),
-            cache=SegmentCache(config.server.cache_mb * 1024 * 1024),
+            footage=Footage(config, archive, catalog, live, cache),
+            cache=cache,
             clock=clock,
             notes=notes,
             ready=ready,

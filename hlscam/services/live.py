@@ -2,7 +2,8 @@
 
 The indexer publishes, servers read. A stream holds the newest recordings, enough for the live window; the last of
 them may be open, and then it is newer here than in the catalog: whoever puts past and live together lets these
-recordings stand in place of their rows (`server/footage.py`).
+recordings stand in place of their rows (`server/footage.py`). Beside them it holds the parts of the newest segments,
+and of the one in progress: what is live to the fragment.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import asyncio
 from collections.abc import Sequence
 
 from hlscam.adapters.catalog.store import Catalog
+from hlscam.domain.part import Part
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import Span, last_spans, numbered_on
 from hlscam.isobmff.init_section import InitSection
+from hlscam.units import US_PER_S
+
+_PARTS_KEPT_TARGETS = 3
 
 FEWEST_SEGMENTS = 5
 """A live window has at least so many segments, however long they are (RFC 8216bis 6.2.2 asks for three durations)."""
@@ -26,6 +31,7 @@ class LiveStream:
         self.camera = camera
         self.version = 0
         self.inits: dict[str, bytes] = {}
+        self._parts: list[Part] = []
         self._window_s = window_s
         self._recordings: list[Recording] = []
         self._changed = asyncio.Event()
@@ -33,6 +39,11 @@ class LiveStream:
     @property
     def recordings(self) -> Sequence[Recording]:
         return self._recordings
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The parts of the newest segments, oldest first; the last of them are those of the segment in progress."""
+        return self._parts
 
     @property
     def newest(self) -> Recording | None:
@@ -43,8 +54,9 @@ class LiveStream:
         self._recordings = list(recordings)
         self._tell()
 
-    def publish(self, recording: Recording, init: InitSection) -> None:
-        """A recording is new, or has new segments, or is closed."""
+    def publish(self, recording: Recording, init: InitSection, parts: Sequence[Part] = ()) -> None:
+        """A recording is new, or has new segments, or is closed; and `parts`, those that are new of it."""
+        self._add_parts(parts, recording.target_duration_s)
         self.inits[init.hash] = init.data
         index = next((at for at, each in enumerate(self._recordings) if each.name == recording.name), None)
         if index is not None:
@@ -64,8 +76,18 @@ class LiveStream:
         needed = {each.init_hash for each in self._recordings}
         self.inits = {each: data for each, data in self.inits.items() if each in needed}
 
+    def _add_parts(self, parts: Sequence[Part], target_duration_s: int) -> None:
+        """Keep those of the last three target durations, whole segments of them (RFC 8216bis 6.2.2)."""
+        if not parts:
+            return
+        joined = [*self._parts, *parts]
+        kept_from_us = joined[-1].wall_us - _PARTS_KEPT_TARGETS * target_duration_s * US_PER_S
+        oldest = next(each.media_sequence for each in joined if each.wall_us >= kept_from_us)
+        self._parts = [each for each in joined if each.media_sequence >= oldest]
+
     def withdraw(self, name: str) -> None:
         """A recording is no longer there."""
+        self._parts = [each for each in self._parts if each.name != name]
         self._recordings = [each for each in self._recordings if each.name != name]
         self._tell()
 

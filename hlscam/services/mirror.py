@@ -111,10 +111,12 @@ class CameraMirror:
 
     async def _read(self, followed: OpenRecording) -> None:
         fragments = await followed.read(self._archive)
-        if followed.take(fragments, arrival_wall_us=None):
+        grown = followed.take(fragments, arrival_wall_us=None)
+        parts = followed.take_parts()
+        if grown or parts:
             assert followed.index is not None
             assert followed.index.facts is not None
-            self._stream.publish(followed.index.facts, followed.init)
+            self._stream.publish(followed.index.facts, followed.init, parts)
 
     async def _close(self, name: str, *, not_before: int) -> bool:
         """A recording is complete: its own box says how it ended; False when that cannot be told yet."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from hlscam.adapters.archive import Archive, RecordingFile, Written
+from hlscam.domain.part import Part
 from hlscam.domain.recording_index import RecordingIndex
 from hlscam.errors import MediaError
 from hlscam.isobmff.fragment import Fragment
@@ -75,6 +76,10 @@ class OpenRecording:
         fragments = [each for each in self.written.events if isinstance(each, Fragment)]
         self._fragments += len(fragments)
         return fragments
+
+    def take_parts(self) -> list[Part]:
+        """The parts that are whole now and were not taken before."""
+        return self.index.take_parts() if self.index is not None else []
 
     def take(self, fragments: list[Fragment], *, arrival_wall_us: int | None) -> bool:
         """Add fragments to the index; True when it lists more segments than before."""

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from hlscam.adapters.quarantine import remove_shell
 from hlscam.domain.clock_watch import ClockFault, HostClockWatch, MediaClockWatch
+from hlscam.domain.part import Part
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.recording_index import RecordingIndex, RunIndex
 from hlscam.domain.run import RunIdentity, run_of_name
@@ -161,8 +162,9 @@ class RunFollower:
             self._watch_clock(each, current.init)
             if each.sample_count:  # sound alone is no progress: a camera is for its picture
                 self._saw_fragment()
-        if grown:
-            await self._publish(current)
+        parts = current.take_parts()
+        if grown or parts:
+            await self._publish(current, parts)
 
     @property
     def clock_fault(self) -> ClockFault | None:
@@ -195,16 +197,16 @@ class RunFollower:
         progress, self._progress = self._progress, asyncio.Event()
         progress.set()
 
-    async def _publish(self, current: OpenRecording) -> None:
-        """Players may see the segments now: what is settled by that is noted first."""
+    async def _publish(self, current: OpenRecording, parts: list[Part]) -> None:
+        """Players may see segments and parts now: what is settled by that is noted first."""
         assert current.index is not None
         assert current.index.facts is not None
         if not self._is_settled:
             await self._settle(current.index)
-        end = current.index.facts.end_media_sequence
+        end = current.index.facts.end_media_sequence + 1  # the one in progress shows its parts
         if end > self._notebook.notes.listed_below:
             await self._notebook.change(listed_below=end + _NOTED_AHEAD, boot=self._indexer.boot)
-        self._stream.publish(current.index.facts, current.init)
+        self._stream.publish(current.index.facts, current.init, parts)
 
     async def _settle(self, index: RecordingIndex) -> None:
         """The recording's first segment is whole: note its anchor, and give it a row."""
@@ -258,7 +260,7 @@ class RunFollower:
         self._index.last = final
         await self._indexer.care.keep(final, current.init)
         await self._note_end(final)
-        self._stream.publish(final, current.init)
+        self._stream.publish(final, current.init, current.take_parts())
 
     async def _note_end(self, final: Recording) -> None:
         """An unsealed recording keeps its anchor, for whoever seals it."""

@@ -64,8 +64,12 @@ def test_a_recording_as_it_grows() -> None:
     assert first.media.frame_rate == 30
     assert first.media.bit_rate_bps == round(sum(each.size_bytes for each in row[:5]) * 8 / 2.5)
     add_all(index, row[5:], wall_us=NOON_WALL_US)
-    assert index.open_segment is not None
-    assert [part.offset for part in index.open_segment.parts] == [row[8].offset]
+    parts = index.take_parts()
+    assert [(part.position, part.offset) for part in parts] == [
+        ((1000 + at // 4, at % 4), fragment.offset) for at, fragment in enumerate(row)
+    ]
+    assert [part.opens_run for part in parts] == [True] + [False] * 8
+    assert index.take_parts() == []
     final = index.finish(EndReason.STOPPED, size_bytes=999, last_write_wall_us=0)
     assert final is not None
     assert (final.end_reason, final.size_bytes, len(final.segments)) == (EndReason.STOPPED, 999, 3)

@@ -17,6 +17,7 @@ from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
 from hlscam.errors import ArchiveError, Gone, NotFound
 from hlscam.server.footage import Footage
+from hlscam.server.segment_cache import SegmentCache
 from hlscam.services.live import LiveStreams
 from hlscam.units import US_PER_S
 from tests.adapters.catalog.samples import INIT_HASH, INIT_SECTION, recording, segments_of
@@ -37,7 +38,7 @@ class Rows:
     def __init__(self, catalog: Catalog, folder: Path) -> None:
         self.catalog = catalog
         self.live = LiveStreams(window_s=12)
-        self.footage = Footage(Config(), Archive(folder), catalog, self.live)
+        self.footage = Footage(Config(), Archive(folder), catalog, self.live, SegmentCache(0))
 
     async def tell(self, in_catalog: list[Recording], at_edge: list[Recording]) -> None:
         await self.catalog.put_recordings(in_catalog)

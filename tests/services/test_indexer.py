@@ -16,6 +16,7 @@ import pytest
 
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.config import CameraConfig
+from hlscam.domain.part import Part, parts_of_segment
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError
@@ -106,6 +107,26 @@ async def test_a_file_that_grows_byte_by_byte_is_listed_segment_by_segment(studi
     assert sum(row.segments.sizes_bytes) == sum(each.size_bytes for each in fragments)
     assert await studio.catalog.recording("porch", path.name) == row
     assert growing_form(path.read_bytes()) == growing
+
+
+async def test_parts_are_the_same_live_and_from_the_archive(studio: Studio, growing: bytes) -> None:
+    path = studio.root / "porch" / "20261122T120000Z-aaaa.mp4"
+    stream = studio.live.stream("porch")
+    follower = await begin(studio, "aaaa")
+    await record_into(path, growing)
+    await studio.changes("porch", lambda: len(stream.parts) > 1, "listed parts")
+    assert {each.media_sequence for each in stream.parts} - {studio.newest("porch").end_media_sequence}, "and segments'"
+    await follower.finish(EndReason.STOPPED)
+    row, init = studio.newest("porch"), stream.inits[studio.newest("porch").init_hash]
+    end = row.first_offset
+    found: list[Part] = []
+    for index, size_bytes in enumerate(row.segments.sizes_bytes):
+        data = path.read_bytes()[end : end + size_bytes]
+        found += parts_of_segment(row, index, data, init)
+        end += size_bytes
+        assert found[-1].offset + found[-1].size_bytes == end
+    assert list(stream.parts) == found[-len(stream.parts) :]
+    assert [each.opens_run for each in found] == [each.position == (row.first_media_sequence, 0) for each in found]
 
 
 async def test_damage_ends_a_recording_and_not_the_run(

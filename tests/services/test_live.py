@@ -8,6 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hlscam.domain.part import Part
 from hlscam.domain.recording import EndReason, MediaFacts, Recording
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from hlscam.services.live import FEWEST_SEGMENTS, LiveStream, LiveStreams
@@ -51,6 +52,36 @@ def numbers(stream: LiveStream) -> list[int]:
         for span in stream.window()
         for number in range(span.media_sequence, span.media_sequence + span.end - span.first)
     ]
+
+
+def part(media_sequence: int, index: int, name: str = "a.mp4") -> Part:
+    return Part(
+        media_sequence=media_sequence,
+        index=index,
+        name=name,
+        offset=800 + 100 * index,
+        size_bytes=100,
+        start_ticks=0,
+        duration_ticks=500,
+        timescale=TIMESCALE,
+        independent=index == 0,
+        wall_us=media_sequence * 2_000_000 + index * 500_000,
+        init_hash="0" * 16,
+        opens_run=False,
+    )
+
+
+def test_parts_of_the_last_three_target_durations_are_kept_by_whole_segments() -> None:
+    stream = LiveStream("porch", 10)
+    for number in range(10):
+        for index in range(4):
+            stream.publish(recording(0, number + 1), INIT, [part(number, index)])
+            assert stream.parts[-1].position == (number, index)
+            assert stream.parts[0].index == 0
+            assert stream.parts[-1].wall_us - stream.parts[0].wall_us <= 8_000_000
+    assert {each.media_sequence for each in stream.parts} == {6, 7, 8, 9}
+    stream.withdraw("a.mp4")
+    assert stream.parts == []
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=30), st.sampled_from([2.0, 10.0, 30.0, 120.0]))
