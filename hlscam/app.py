@@ -123,7 +123,7 @@ async def running_server(
         ready = lambda: "" if recorder.started else "the cameras are being started"  # noqa: E731
         notes = _noted(indexer)
         services = _services(config, indexer.archive, indexer.catalog, indexer.live, clock, notes, ready)
-        stack.push_async_callback(services.cache.close)
+        stack.push_async_callback(services.close)
         url = await stack.enter_async_context(_answering(listeners, services))
         _start(stack, recorder)
         yield Server(config=config, live=indexer.live, notes=notes, url=url, services=services, recorder=recorder)
@@ -154,7 +154,7 @@ async def running_reader(
         mirror.start(sorted({*config.cameras, *await archive.cameras()}))
         stack.push_async_callback(mirror.stop)
         services = _services(config, archive, catalog, live, clock, mirror.notes, lambda: "")
-        stack.push_async_callback(services.cache.close)
+        stack.push_async_callback(services.close)
         url = await stack.enter_async_context(_answering(listeners, services))
         yield Running(config=config, live=live, notes=mirror.notes, url=url)
 

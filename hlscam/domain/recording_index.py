@@ -88,20 +88,22 @@ class RecordingIndex:
 
     @property
     def anchor(self) -> Anchor | None:
-        """What is settled about the recording; None before its first segment."""
-        return Anchor.of(self._facts, cut_for_s=self.cut_for_s) if self._facts else None
+        """What is settled about the recording; None before its first part was taken, or its first segment."""
+        return Anchor.of(self._facts, cut_for_s=self.cut_for_s) if self._facts else self._anchor
 
     def take_parts(self) -> list[Part]:
         """The parts that are whole and were not taken before: of listed segments, and of the one being filled.
 
-        None before the recording has facts, for nothing is settled before.
+        With the first of them the recording's numbers and its start are settled (`anchor`), before it has facts. None
+        before it can be placed.
         """
-        if self._facts is None:
+        facts = self._facts or self._begun()
+        if facts is None:
             return []
         cuts = [cut for index, each in self._segmenter.take_placed() for cut in self._cutter.push(index, each)]
-        if not self._facts.is_open:
+        if not facts.is_open:
             cuts.extend(self._cutter.finish())
-        return [Part.of(self._facts, cut) for cut in cuts]
+        return [Part.of(facts, cut) for cut in cuts]
 
     def add(self, fragment: Fragment, *, arrival_wall_us: int | None) -> bool:
         """Take the next fragment; True when at least one more segment is whole.
@@ -165,6 +167,14 @@ class RecordingIndex:
             return False
         self._refresh_facts()
         return True
+
+    def _begun(self) -> Recording | None:
+        """The recording before its first segment is whole, if it can be placed: what its parts need to know."""
+        if self._first is None or self._segmenter.open is None or not self._can_be_placed():
+            return None
+        begun = self._first_facts()
+        self._anchor = Anchor.of(begun, cut_for_s=self.cut_for_s)
+        return begun
 
     def _can_be_placed(self) -> bool:
         """Whether the start may be fixed now: it is known already, or the fragments that tell it have come."""

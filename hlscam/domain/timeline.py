@@ -24,21 +24,28 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice, pairwise
 
 from hlscam.domain.gaps import TOUCHING_US, footage_is_gone, gap_between
+from hlscam.domain.low_latency import HOLD_BACK_PARTS, SKIP_TARGETS, LowLatency
+from hlscam.domain.part import Part
 from hlscam.domain.recording import Recording
 from hlscam.hls.media_playlist import (
     VERSION,
+    VERSION_OF_DELTA,
     VERSION_WITH_GAPS,
     Hole,
     MediaPlaylist,
+    PartLine,
     SegmentBlock,
+    ServerControl,
     render_block,
     render_gap,
+    render_hint,
     render_hole,
+    render_open,
 )
 from hlscam.units import US_PER_S, ticks_to_us
 
@@ -174,25 +181,47 @@ def media_playlist(
     from_start: bool = False,
     gaps: bool = False,
     since: Sequence[Span] = (),
+    low_latency: LowLatency | None = None,
+    skip: bool = False,
 ) -> MediaPlaylist:
     """The playlist that lists `spans`, of which there is at least one.
 
     `since` is what it listed and has yet to list since it was opened, when it slides. `gaps` puts an EXT-X-GAP in front
-    of each discontinuity.
+    of each discontinuity. `low_latency` adds parts, and with `skip` it is a delta update if there is anything to skip.
     """
     opening = spans[0]
     target_duration_s = max(max(span.recording.target_duration_s, _longest_s(span)) for span in spans)
     media_sequence, discontinuity_sequence = _numbers_of(opening, since or spans)
+    longest_gap_us = target_duration_s * US_PER_S if gaps else None
+    kept = _newest(spans, duration_s=SKIP_TARGETS * target_duration_s, at_least=1) if skip else spans
+    skipped = _count(spans) - _count(kept)
+    holes = [
+        line for before, after in pairwise(spans[: len(spans) - len(kept) + 1]) for line in _between(before, after)
+    ]
+    parts = low_latency.parts if low_latency else {}
+    blocks = [*holes, *_blocks(kept, parts, longest_gap_us)]
+    if low_latency is not None:
+        blocks += _edge(spans[-1], low_latency)
     return MediaPlaylist(
         target_duration_s=target_duration_s,
         media_sequence=media_sequence + discontinuity_sequence if gaps else media_sequence,
         discontinuity_sequence=discontinuity_sequence - opening.discontinuity,
         independent=all(all(span.recording.segments.independents[span.first : span.end]) for span in spans),
-        blocks=list(_blocks(spans, longest_gap_us=target_duration_s * US_PER_S if gaps else None)),
+        blocks=blocks,
         ended=ended,
         from_start=from_start,
-        version=VERSION_WITH_GAPS if gaps else VERSION,
+        version=VERSION_WITH_GAPS if gaps else VERSION_OF_DELTA if skipped else VERSION,
+        control=_control(low_latency, target_duration_s) if low_latency else None,
+        skipped_segments=skipped,
     )
+
+
+def _control(low_latency: LowLatency, target_duration_s: int) -> ServerControl:
+    return ServerControl(SKIP_TARGETS * target_duration_s, low_latency.part_target_us, HOLD_BACK_PARTS)
+
+
+def _count(spans: Sequence[Span]) -> int:
+    return sum(span.end - span.first for span in spans)
 
 
 def _numbers_of(opening: Span, since: Sequence[Span]) -> tuple[int, int]:
@@ -217,11 +246,36 @@ def _longest_s(span: Span) -> int:
     return (ticks_to_us(longest_ticks, span.recording.timescale) + US_PER_S // 2) // US_PER_S
 
 
-def _blocks(spans: Sequence[Span], *, longest_gap_us: int | None) -> Iterator[str]:
+def _edge(last: Span, low_latency: LowLatency) -> Iterator[str]:
+    """What follows the last whole segment: the parts of the one in progress, and the hint at the next."""
+    map_uri = _map_uri(last.recording.init_hash)
+    row = low_latency.parts.get(low_latency.following, ())
+    if row:
+        first = row[0]
+        yield render_open(
+            [_line(each) for each in row],
+            discontinuity=first.opens_run,
+            wall_us=first.wall_us,
+            map_uri=_map_uri(first.init_hash),
+            previous_map_uri=map_uri,
+        )
+    if low_latency.hint is not None:
+        yield render_hint("{}.{}.m4s".format(*low_latency.hint))
+
+
+def _line(part: Part) -> PartLine:
+    return PartLine(f"{part.media_sequence}.{part.index}.m4s", part.duration_us, part.independent)
+
+
+def _map_uri(init_hash: str) -> str:
+    return f"init-{init_hash}.mp4"
+
+
+def _blocks(spans: Sequence[Span], parts: Mapping[int, Sequence[Part]], longest_gap_us: int | None) -> Iterator[str]:
     previous_map_uri = ""
     for before, span in zip([None, *spans], spans, strict=False):
         recording = span.recording
-        map_uri = f"init-{recording.init_hash}.mp4"
+        map_uri = _map_uri(recording.init_hash)
         discontinuity = span.discontinuity if before is None else _is_discontinuity(before, span)
         if before is not None:
             yield from _between(before, span, longest_gap_us if discontinuity else None)
@@ -235,12 +289,13 @@ def _blocks(spans: Sequence[Span], *, longest_gap_us: int | None) -> Iterator[st
             slew_ppb=recording.slew_ppb,
             map_uri=map_uri,
             discontinuity=discontinuity,
+            parts={number: [_line(each) for each in row] for number, row in parts.items()},
         )
         yield render_block(block, previous_map_uri=previous_map_uri)
         previous_map_uri = map_uri
 
 
-def _between(before: Span, after: Span, longest_gap_us: int | None) -> Iterator[str]:
+def _between(before: Span, after: Span, longest_gap_us: int | None = None) -> Iterator[str]:
     """What stands between two spans that follow each other in a playlist: why there is a hole."""
     gap = gap_between(before.recording, after.recording)
     hole_us = gap.end_wall_us - gap.start_wall_us if gap and gap.end_wall_us is not None else 0

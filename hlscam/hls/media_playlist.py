@@ -10,12 +10,15 @@ and again as often as the block's clock is slewed.
 
 A hole in wall time is told by an EXT-X-DATERANGE in front of the block that follows it (`render_hole`). EXT-X-GAP is
 only for players that ask for it (`render_gap`): VLC ends at it and hls.js freezes.
+
+Low latency adds parts: in front of the segment that they make up, and behind the last one those of the segment in
+progress (4.4.4.9), with the name of the next (4.4.5.3). A delta update (4.4.5.2) leaves out the older segments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 from hlscam.units import US_PER_MS, US_PER_S, format_rfc3339, ticks_to_us
@@ -23,10 +26,45 @@ from hlscam.units import US_PER_MS, US_PER_S, format_rfc3339, ticks_to_us
 VERSION = 7
 """EXT-X-VERSION: 6 for EXT-X-MAP in a playlist with whole segments, 7 for fMP4 as players read it."""
 
+VERSION_OF_DELTA = 9
+"""The least EXT-X-VERSION of a playlist with EXT-X-SKIP (RFC 8216bis 8)."""
+
 VERSION_WITH_GAPS = 8
 """The least EXT-X-VERSION of a playlist with EXT-X-GAP (RFC 8216bis 8)."""
 
 _BILLION = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PartLine:
+    """A part as a playlist lists it (4.4.4.9)."""
+
+    uri: str
+    duration_us: int
+    independent: bool
+
+    def render(self) -> str:
+        seconds = f"{self.duration_us // US_PER_S}.{self.duration_us % US_PER_S:06d}"
+        independent = ",INDEPENDENT=YES" if self.independent else ""
+        return f'#EXT-X-PART:DURATION={seconds},URI="{self.uri}"{independent}\n'
+
+
+@dataclass(frozen=True, slots=True)
+class ServerControl:
+    """What players may ask of the server (4.4.3.8), and the part target (4.4.3.7). `None`: there are no parts."""
+
+    skip_until_s: int
+    part_target_us: int | None = None
+    hold_back_parts: int = 3
+
+    def render(self) -> list[str]:
+        said = ["CAN-BLOCK-RELOAD=YES"]
+        lines: list[str] = []
+        if self.part_target_us is not None:
+            said.append(f"PART-HOLD-BACK={self.hold_back_parts * self.part_target_us / US_PER_S:.6f}")
+            lines = [f"#EXT-X-PART-INF:PART-TARGET={self.part_target_us / US_PER_S:.6f}"]
+        said.append(f"CAN-SKIP-UNTIL={self.skip_until_s}")
+        return [f"#EXT-X-SERVER-CONTROL:{','.join(said)}", *lines]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +85,7 @@ class SegmentBlock:
     slew_ppb: int
     map_uri: str
     discontinuity: bool
+    parts: Mapping[int, Sequence[PartLine]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +114,8 @@ class MediaPlaylist:
     ended: bool = False
     from_start: bool = False
     version: int = VERSION
+    control: ServerControl | None = None
+    skipped_segments: int = 0
 
     def render(self) -> str:
         """The text, as RFC 8216bis 4.4 orders it."""
@@ -92,6 +133,10 @@ class MediaPlaylist:
             head.append("#EXT-X-INDEPENDENT-SEGMENTS")
         if self.from_start:
             head.append("#EXT-X-START:TIME-OFFSET=0,PRECISE=YES")
+        if self.control is not None:
+            head.extend(self.control.render())
+        if self.skipped_segments:
+            head.append(f"#EXT-X-SKIP:SKIPPED-SEGMENTS={self.skipped_segments}")
         tail = ["#EXT-X-ENDLIST\n"] if self.ended else []
         return "".join(["\n".join(head), "\n", *self.blocks, *tail])
 
@@ -113,6 +158,7 @@ def render_block(block: SegmentBlock, *, previous_map_uri: str = "") -> str:
         if told_us is None or abs(wall_us - told_us) >= US_PER_MS:
             lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{format_rfc3339(wall_us)}\n")
             told_us = -(-wall_us // US_PER_MS) * US_PER_MS
+        lines.extend(part.render() for part in block.parts.get(number, ()))
         said = known.get(duration_ticks)
         if said is None:
             duration_us = ticks_to_us(duration_ticks, block.timescale)
@@ -123,6 +169,23 @@ def render_block(block: SegmentBlock, *, previous_map_uri: str = "") -> str:
         elapsed_ticks += duration_ticks
         number += 1
     return "".join(lines)
+
+
+def render_open(
+    parts: Sequence[PartLine], *, discontinuity: bool, wall_us: int, map_uri: str, previous_map_uri: str
+) -> str:
+    """The parts of the segment in progress. What holds for the segment is said now: it will be said the same again."""
+    lines = ["#EXT-X-DISCONTINUITY\n"] if discontinuity else []
+    if map_uri != previous_map_uri:
+        lines.append(f'#EXT-X-MAP:URI="{map_uri}"\n')
+    if discontinuity:
+        lines.append(f"#EXT-X-PROGRAM-DATE-TIME:{format_rfc3339(wall_us)}\n")
+    return "".join([*lines, *(part.render() for part in parts)])
+
+
+def render_hint(uri: str) -> str:
+    """The name of the next part (4.4.5.3): whoever asks for it now gets it the moment it is whole."""
+    return f'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="{uri}"\n'
 
 
 def render_hole(hole: Hole) -> str:

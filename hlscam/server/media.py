@@ -18,6 +18,7 @@ from hlscam.server.byte_ranges import ByteRange, parse_range
 from hlscam.server.problems import problem
 from hlscam.server.responses import IMMUTABLE, not_modified
 from hlscam.server.services import SERVICES
+from hlscam.services.live import LiveStream
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,7 @@ _INIT_HASH = re.compile(r"[0-9a-f]{16}")
 async def segment(request: web.Request) -> web.Response:
     """`/hls/{camera}/{media_sequence}.m4s`."""
     services, camera = request.app[SERVICES], request.match_info["camera"]
-    text = request.match_info["media_sequence"]
-    if len(text) > 18:
-        raise NotFound(f"camera {camera!r} has no segment {text}")
-    media_sequence = int(text)
+    media_sequence = _number(request, "media_sequence")
     recording, index = await services.footage.locate(camera, media_sequence)
     etag = f"{recording.run}-{media_sequence}"
     response = not_modified(request, etag)
@@ -43,6 +41,42 @@ async def segment(request: web.Request) -> web.Response:
     response.etag = ETag(etag)
     response.headers[hdrs.CACHE_CONTROL] = IMMUTABLE
     return response
+
+
+async def part(request: web.Request) -> web.Response:
+    """`/hls/{camera}/{media_sequence}.{part}.m4s`, of any segment; the next one is answered when it is whole."""
+    services, camera = request.app[SERVICES], request.match_info["camera"]
+    media_sequence, index = _number(request, "media_sequence"), _number(request, "part")
+    await services.footage.check_camera(camera)
+    stream = services.live.stream(camera)
+    if (media_sequence, index) in _to_come(stream):
+        await services.holding.until(stream, lambda: stream.has(media_sequence, index))
+    row = await services.footage.parts(camera, media_sequence)
+    found = next((each for each in row if each.index == index), None)
+    if found is None:
+        raise NotFound(f"segment {media_sequence} of camera {camera!r} has no part {index}")
+    etag = f"{media_sequence}.{index}-{found.offset}"
+    response = not_modified(request, etag)
+    if response is None:
+        response = web.Response(body=await services.footage.part(camera, found), content_type=MP4)
+    response.etag = ETag(etag)
+    response.headers[hdrs.CACHE_CONTROL] = IMMUTABLE
+    return response
+
+
+def _to_come(stream: LiveStream) -> list[tuple[int, int]]:
+    """The positions that the next part may have."""
+    if stream.newest is None:
+        return []
+    end = stream.newest.end_media_sequence
+    return [(end, sum(each.media_sequence == end for each in stream.parts)), (end + 1, 0)]
+
+
+def _number(request: web.Request, name: str) -> int:
+    text = request.match_info[name]
+    if len(text) > 18:
+        raise NotFound(f"camera {request.match_info['camera']!r} has no segment {text}")
+    return int(text)
 
 
 async def init_section(request: web.Request) -> web.Response:

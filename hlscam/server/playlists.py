@@ -10,10 +10,12 @@ from aiohttp import web
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import media_playlist
 from hlscam.hls.multivariant import Variant, render_multivariant
+from hlscam.server.delivery import Delivery
 from hlscam.server.queries import TimelineRange, switch, timeline_range
 from hlscam.server.responses import MPEGURL, text_response
 from hlscam.server.services import SERVICES, Services
 from hlscam.server.timelines import check_beginning, no_footage_yet
+from hlscam.services.live import LiveStream
 from hlscam.units import US_PER_S
 
 _MAX_AGE_S = 1
@@ -42,15 +44,33 @@ async def multivariant(request: web.Request) -> web.Response:
 
 
 async def live(request: web.Request) -> web.Response:
-    """`/hls/{camera}/live.m3u8`: the newest segments."""
+    """`/hls/{camera}/live.m3u8`: the newest segments, and the parts of the newest of them and of the one in progress.
+
+    With `_HLS_msn` and `_HLS_part` it is answered when that is listed, or after as long as players wait: a camera that
+    stalls is no error, and the playlist is what it was. With `gaps` its numbers are others, and there are no parts.
+    """
     services, camera = request.app[SERVICES], request.match_info["camera"]
     await services.footage.check_camera(camera)
-    gaps = switch(request, "gaps")
-    spans = services.live.stream(camera).window()
-    if not spans:
+    gaps, delivery, stream = switch(request, "gaps"), Delivery.of(request), services.live.stream(camera)
+    if not gaps and stream.newest is not None:
+        delivery.check(stream)
+        await services.holding.until(stream, lambda: delivery.is_reached(stream))
+    text = _live_text(services, stream, gaps=gaps, skip=delivery.skip and not gaps)
+    if not text:
         raise no_footage_yet(services, camera)
-    text = media_playlist(spans, gaps=gaps).render()
     return text_response(request, text, content_type=MPEGURL, max_age_s=_MAX_AGE_S)
+
+
+def _live_text(services: Services, stream: LiveStream, *, gaps: bool, skip: bool) -> str:
+    """The live playlist as it is now, written once for all who ask; empty before the first segment."""
+    key = stream.camera, gaps, skip
+    version, text = services.live_texts.get(key, (-1, ""))
+    if version != stream.version:
+        spans = stream.window()
+        low_latency = None if gaps else stream.low_latency(services.config.hls.part_duration_s)
+        text = media_playlist(spans, gaps=gaps, low_latency=low_latency, skip=skip).render() if spans else ""
+        services.live_texts[key] = stream.version, text
+    return text
 
 
 async def _first_of(services: Services, camera: str, wanted: TimelineRange) -> list[Recording]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from hlscam.clock import Clock
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.config import Config
 from hlscam.server.footage import Footage
+from hlscam.server.holding import Holding
 from hlscam.server.segment_cache import SegmentCache
 from hlscam.services.live import LiveStreams
 
@@ -23,6 +24,7 @@ class Services:
     """The parts of a running server.
 
     `notes` tells a camera's state (None for one that nobody records), `ready` what is not up yet ("" for nothing).
+    `live_texts` are the newest live playlists, by (camera, with gaps, as a delta update), each with its version.
     """
 
     config: Config
@@ -31,9 +33,11 @@ class Services:
     live: LiveStreams
     footage: Footage
     cache: SegmentCache
+    holding: Holding
     clock: Clock
     notes: Callable[[str], CameraNotes | None]
     ready: Callable[[], str]
+    live_texts: dict[tuple[str, bool, bool], tuple[int, str]] = field(default_factory=dict)
 
     @classmethod
     def over(
@@ -56,10 +60,16 @@ class Services:
             live=live,
             footage=Footage(config, archive, catalog, live, cache),
             cache=cache,
+            holding=Holding(live, clock),
             clock=clock,
             notes=notes,
             ready=ready,
         )
+
+    async def close(self) -> None:
+        """Wait for what is being read, and end what is of the server alone."""
+        await self.holding.close()
+        await self.cache.close()
 
     def notes_of(self, camera: str) -> CameraNotes | None:
         """A camera's notes; None for one that is configured no more, whatever was noted of it last."""

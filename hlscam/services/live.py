@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Sequence
 
 from hlscam.adapters.catalog.store import Catalog
+from hlscam.domain.low_latency import LowLatency, part_target_us
 from hlscam.domain.part import Part
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import Span, last_spans, numbered_on
@@ -32,6 +33,7 @@ class LiveStream:
         self.version = 0
         self.inits: dict[str, bytes] = {}
         self._parts: list[Part] = []
+        self._part_target: tuple[str, int] = "", 0
         self._window_s = window_s
         self._recordings: list[Recording] = []
         self._changed = asyncio.Event()
@@ -73,8 +75,14 @@ class LiveStream:
         oldest = spans[0].recording.name if spans else self._recordings[0].name
         while len(self._recordings) > 2 and self._recordings[0].name != oldest:
             self._recordings.pop(0)
-        needed = {each.init_hash for each in self._recordings}
+        needed = {each.init_hash for each in self._recordings} | {each.init_hash for each in self._parts}
         self.inits = {each: data for each, data in self.inits.items() if each in needed}
+
+    def publish_parts(self, parts: Sequence[Part], init: InitSection) -> None:
+        """The first parts of a recording, before it has a whole segment."""
+        self.inits[init.hash] = init.data
+        self._add_parts(parts, self.newest.target_duration_s if self.newest else 1)
+        self._tell()
 
     def _add_parts(self, parts: Sequence[Part], target_duration_s: int) -> None:
         """Keep those of the last three target durations, whole segments of them (RFC 8216bis 6.2.2)."""
@@ -101,13 +109,33 @@ class LiveStream:
         return last_spans(row, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
 
     async def wait_changed(self) -> None:
-        """Until the next change."""
+        """Until the next change, or until somebody `wake`s all who wait."""
         await self._changed.wait()
+
+    def low_latency(self, part_duration_s: float) -> LowLatency | None:
+        """The live edge to the part; None before the first segment. One part target holds for a whole run."""
+        newest = self.newest
+        if newest is None:
+            return None
+        if self._part_target[0] != newest.run:
+            self._part_target = newest.run, part_target_us(part_duration_s, newest.media.frame_rate)
+        return LowLatency.of(self._parts, end_media_sequence=newest.end_media_sequence, target_us=self._part_target[1])
+
+    def wake(self) -> None:
+        """Let all who wait look whether they have waited for long enough."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def has(self, media_sequence: int, part: int | None = None) -> bool:
+        """Whether a segment is listed; or a part, or any that comes after it."""
+        end = self.newest.end_media_sequence if self.newest else 0
+        if part is None or media_sequence < end:
+            return media_sequence < end
+        return bool(self._parts) and self._parts[-1].position >= (media_sequence, part)
 
     def _tell(self) -> None:
         self.version += 1
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self.wake()
 
 
 async def load_from_catalog(stream: LiveStream, catalog: Catalog, segments: int) -> None:

@@ -115,8 +115,10 @@ class CameraMirror:
         parts = followed.take_parts()
         if grown or parts:
             assert followed.index is not None
-            assert followed.index.facts is not None
-            self._stream.publish(followed.index.facts, followed.init, parts)
+            if followed.index.facts is None:
+                self._stream.publish_parts(parts, followed.init)
+            else:
+                self._stream.publish(followed.index.facts, followed.init, parts)
 
     async def _close(self, name: str, *, not_before: int) -> bool:
         """A recording is complete: its own box says how it ended; False when that cannot be told yet."""

@@ -61,6 +61,7 @@ class RunFollower:
         self._waiting: list[str] = []
         self._known: set[str] = set()
         self._current: OpenRecording | None = None
+        self._is_anchored = False
         self._is_settled = False
         self._end_reason: EndReason | None = None
         self._next_rescan_mono_s = 0.0
@@ -150,7 +151,7 @@ class RunFollower:
             except OSError as error:
                 log.error("%s/%s cannot be followed: %s", self.camera, name, error.strerror)
                 continue
-            self._is_settled = False
+            self._is_anchored = self._is_settled = False
             return True
         return False
 
@@ -199,23 +200,28 @@ class RunFollower:
 
     async def _publish(self, current: OpenRecording, parts: list[Part]) -> None:
         """Players may see segments and parts now: what is settled by that is noted first."""
-        assert current.index is not None
-        assert current.index.facts is not None
-        if not self._is_settled:
-            await self._settle(current.index)
-        end = current.index.facts.end_media_sequence + 1  # the one in progress shows its parts
+        index = current.index
+        assert index is not None
+        assert index.anchor is not None
+        if not self._is_anchored:
+            await self._notebook.change(open=self._notebook.notes.with_anchor(index.anchor))
+            self._is_anchored = True
+        listed = index.facts.end_media_sequence if index.facts else index.anchor.first_media_sequence
+        end = listed + 1  # the one in progress shows its parts
         if end > self._notebook.notes.listed_below:
             await self._notebook.change(listed_below=end + _NOTED_AHEAD, boot=self._indexer.boot)
-        self._stream.publish(current.index.facts, current.init, parts)
+        if index.facts is None:
+            self._stream.publish_parts(parts, current.init)
+            return
+        if not self._is_settled:
+            await self._settle(index)
+        self._stream.publish(index.facts, current.init, parts)
 
     async def _settle(self, index: RecordingIndex) -> None:
-        """The recording's first segment is whole: note its anchor, and give it a row."""
-        assert index.anchor is not None
+        """The recording's first segment is whole: note what it settles, and give it a row."""
         assert index.facts is not None
-        notes = self._notebook.notes
-        counters = replace(notes.counters, target_duration_s=index.facts.target_duration_s)
-        anchors = notes.with_anchor(index.anchor)
-        await self._notebook.change(open=anchors, counters=counters, clock=self._index.clock.facts())
+        counters = replace(self._notebook.notes.counters, target_duration_s=index.facts.target_duration_s)
+        await self._notebook.change(counters=counters, clock=self._index.clock.facts())
         await self._indexer.care.keep(index.facts, index.init)
         self._is_settled = True
 

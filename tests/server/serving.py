@@ -198,7 +198,7 @@ class Serve:
             notes=notes or (lambda camera: noted(CameraState.STOPPED, clock.wall_us())),
             ready=lambda: not_ready,
         )
-        self._stack.push_async_callback(services.cache.close)
+        self._stack.push_async_callback(services.close)
         client = await self._aiohttp_client(
             make_application(services, PageFiles(page) if page else PageFiles()),
             auto_decompress=False,

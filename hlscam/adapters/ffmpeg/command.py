@@ -15,6 +15,7 @@ from typing import Any
 import ffmpeg
 
 from hlscam.adapters.ffmpeg.pattern import pattern_streams
+from hlscam.domain.low_latency import EARLY_S
 from hlscam.domain.source import FileSource, Source, TestSource, UrlSource
 
 _SOCKET_TIMEOUT_US = 10_000_000
@@ -132,7 +133,7 @@ def _segment_options(writing: RecordingOptions) -> dict[str, Any]:
         "movflags": ("+hybrid_fragmented" if writing.hybrid else "+skip_trailer") + movflags,
         "use_editlist": 0,
         "movie_timescale": 1000,  # else ffmpeg derives it anew for each file, and one run's init sections differ
-        "frag_duration": round(writing.part_duration_s * 1_000_000),
+        "frag_duration": round((writing.part_duration_s - EARLY_S) * 1_000_000),
         "write_prft": "wallclock",
         "flush_packets": 1,
     }

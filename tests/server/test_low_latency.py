@@ -1,0 +1,254 @@
+"""Low-latency HLS over a server that records (RFC 8216bis): each rule of the draft in a test of its own.
+
+Every state of the live edge is looked at as a player looks: it asks for the next part by name, and is answered when
+that is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from hlscam.app import running_server
+from tests.rig.ffmpeg_tools import decode
+from tests.rig.playlist_lint import lint_all
+from tests.server.serving import CAMERA, HOLE_S, LaterClock, Serve, make_config, newest_count, until_changed
+from tests.server.test_growing import Growing
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+STATES = 20
+_PART = re.compile(r'#EXT-X-PART:DURATION=([0-9.]+),URI="(\d+)\.(\d+)\.m4s"(,INDEPENDENT=YES)?')
+_SEGMENT = re.compile(r"#EXTINF:([0-9.]+),\n(\d+)\.m4s")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A live playlist, read."""
+
+    text: str
+
+    @property
+    def parts(self) -> list[tuple[tuple[int, int], float, bool]]:
+        return [
+            ((int(number), int(index)), float(s), bool(sync)) for s, number, index, sync in _PART.findall(self.text)
+        ]
+
+    @property
+    def segments(self) -> dict[int, float]:
+        return {int(number): float(s) for s, number in _SEGMENT.findall(self.text)}
+
+    @property
+    def newest(self) -> tuple[int, int]:
+        """The position of what comes next, as a player reckons it: behind the last part, or the last segment."""
+        following = max(self.segments) + 1
+        return following, sum(position[0] == following for position, _, _ in self.parts)
+
+    @property
+    def hint(self) -> tuple[int, int]:
+        found = re.search(r'#EXT-X-PRELOAD-HINT:TYPE=PART,URI="(\d+)\.(\d+)\.m4s"', self.text)
+        assert found is not None, self.text
+        return int(found[1]), int(found[2])
+
+    def number(self, name: str) -> float:
+        found = re.search(rf"{name}=([0-9.]+)", self.text)
+        assert found is not None, (name, self.text)
+        return float(found[1])
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def growing(archive_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Growing]:
+    folder = tmp_path_factory.mktemp("low-latency") / "archive"
+    shutil.copytree(archive_folder, folder)
+    config = make_config(folder, recording_s=6)
+    async with running_server(config, clock=LaterClock(2 * HOLE_S)) as server, aiohttp.ClientSession() as client:
+        yield Growing(server, client, folder)
+
+
+async def state(growing: Growing, query: str = "") -> State:
+    return State(await growing.text(f"/hls/{CAMERA}/live.m3u8{query}"))
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def states(growing: Growing) -> list[State]:
+    """The live edge, part after part, across a roll."""
+    run = growing.newest.run
+    await until_changed(growing.stream, lambda: growing.newest.run != run or newest_count(growing.stream) >= 2)
+    found = [await state(growing)]
+    while len(found) < STATES:
+        number, index = found[-1].newest
+        found.append(await state(growing, f"?_HLS_msn={number}&_HLS_part={index}"))
+    return found
+
+
+async def test_each_reload_is_answered_when_the_part_is_there(states: list[State]) -> None:
+    """6.2.5.2: the playlist that answers has the part that was asked for, or a later one."""
+    for before, after in pairwise(states):
+        assert after.newest > before.newest
+
+
+async def test_a_strict_reader_accepts_every_state(states: list[State]) -> None:
+    read = await lint_all([each.text for each in states])
+    assert all(each["type"] == "media" for each in read)
+
+
+async def test_no_part_is_longer_than_the_part_target_and_it_never_changes(states: list[State]) -> None:
+    """4.4.3.7, 4.4.4.9; and parts other than a segment's last have 85 % of it."""
+    assert len({each.number("PART-TARGET") for each in states}) == 1
+    target_s = states[0].number("PART-TARGET")
+    for each in states:
+        for (number, index), duration_s, _ in each.parts:
+            assert duration_s <= target_s
+            is_last = ((number, index + 1)) not in {position for position, _, _ in each.parts}
+            assert is_last or duration_s >= 0.85 * target_s
+
+
+async def test_players_hold_back_three_part_targets(states: list[State]) -> None:
+    """4.4.3.8."""
+    assert states[0].number("PART-HOLD-BACK") == pytest.approx(3 * states[0].number("PART-TARGET"))
+    assert "CAN-BLOCK-RELOAD=YES" in states[0].text
+
+
+async def test_can_skip_until_is_six_target_durations(states: list[State]) -> None:
+    assert states[0].number("CAN-SKIP-UNTIL") == 6 * int(re.findall(r"TARGETDURATION:(\d+)", states[0].text)[0])
+
+
+async def test_the_parts_of_a_segment_last_as_long_as_it(states: list[State]) -> None:
+    whole = {position: duration_s for each in states for position, duration_s, _ in each.parts}
+    for number, duration_s in states[-1].segments.items():
+        parts = [part_s for (of, _), part_s in whole.items() if of == number]
+        if parts:
+            assert sum(parts) == pytest.approx(duration_s, abs=0.1)
+
+
+async def test_parts_never_change_once_listed(states: list[State]) -> None:
+    """Invariant 1, for parts."""
+    known: dict[tuple[int, int], tuple[float, bool]] = {}
+    for each in states:
+        for position, duration_s, independent in each.parts:
+            assert known.setdefault(position, (duration_s, independent)) == (duration_s, independent)
+
+
+async def test_a_segment_s_parts_end_to_end_are_the_segment(growing: Growing, states: list[State]) -> None:
+    """Whoever takes parts and whoever takes segments sees the same; and decodes it."""
+    listed = [position for position, _, _ in states[-1].parts]
+    for number in sorted({number for number, _ in listed} & states[-1].segments.keys())[:3]:
+        paths = [f"/hls/{CAMERA}/{number}.{index}.m4s" for of, index in listed if of == number]
+        pieces = [(await growing.get(path))[2] for path in paths]
+        assert b"".join(pieces) == (await growing.get(f"/hls/{CAMERA}/{number}.m4s"))[2]
+
+
+async def test_independent_parts_say_so(growing: Growing, states: list[State]) -> None:
+    """4.4.4.9: with the init section in front, a part that says INDEPENDENT=YES decodes alone."""
+    assert {index for (_, index), _, independent in states[-1].parts if independent} == {0}
+    (number, index), *_ = [position for position, _, independent in states[-1].parts if independent]
+    init = re.findall(r'#EXT-X-MAP:URI="([^"]+)"', states[-1].text)[-1]
+    data = (await growing.get(f"/hls/{CAMERA}/{init}"))[2] + (await growing.get(f"/hls/{CAMERA}/{number}.{index}.m4s"))[
+        2
+    ]
+    path = growing.folder.parent / "part.mp4"
+    path.write_bytes(data)
+    decoded = await decode(path)
+    assert decoded.frames
+    assert not decoded.errors
+
+
+async def test_a_hinted_part_is_sent_when_it_is_whole(growing: Growing, states: list[State]) -> None:
+    """6.2.6: a request for the resource of a hint is answered when it is available."""
+    assert states
+    for _ in range(4):
+        now = await state(growing)
+        number, index = now.hint
+        status, headers, body = await growing.get(f"/hls/{CAMERA}/{number}.{index}.m4s")
+        assert status == 200, now.text
+        assert "immutable" in headers["cache-control"]
+        after = await state(growing)
+        assert growing.stream.has(number, index)
+        assert (number, index) in [position for position, _, _ in after.parts]
+        assert body
+
+
+async def test_the_hint_is_the_next_part(states: list[State]) -> None:
+    """Where groups of pictures are regular it is right, at the borders of segments too."""
+    hits = [after.parts[-1][0] == before.hint for before, after in pairwise(states)]
+    assert sum(hits) >= len(hits) - 2
+
+
+async def test_many_are_woken_by_one_part(growing: Growing, states: list[State]) -> None:
+    assert states
+    number, index = (await state(growing)).newest
+    texts = await asyncio.gather(*(state(growing, f"?_HLS_msn={number}&_HLS_part={index}") for _ in range(50)))
+    assert all(each.newest > (number, index) for each in texts)
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("?_HLS_part=1", "`_HLS_part` is the number of a part of the segment `_HLS_msn`, which is missing"),
+        ("?_HLS_msn=x", "`_HLS_msn` is the media sequence"),
+        ("?_HLS_msn=99999999999", "segment 99999999999 is too far ahead"),
+        ("?_HLS_skip=perhaps", "`_HLS_skip` is YES or v2"),
+    ],
+)
+async def test_what_cannot_be_waited_for_is_refused(growing: Growing, query: str, detail: str) -> None:
+    """6.2.5.2: 400."""
+    status, _, body = await growing.get(f"/hls/{CAMERA}/live.m3u8{query}")
+    assert status == 400
+    assert detail in body.decode()
+
+
+async def test_a_part_of_the_past_can_be_fetched_for_ever(growing: Growing) -> None:
+    oldest = (await growing.server.services.catalog.recordings(CAMERA))[0].first_media_sequence
+    status, _, body = await growing.get(f"/hls/{CAMERA}/{oldest}.1.m4s")
+    assert status == 200
+    assert body in (await growing.get(f"/hls/{CAMERA}/{oldest}.m4s"))[2]
+    status, _, body = await growing.get(f"/hls/{CAMERA}/{oldest}.99.m4s")
+    assert status == 404
+    assert "has no part 99" in body.decode()
+
+
+async def test_with_gaps_there_are_no_parts(growing: Growing) -> None:
+    text = await growing.text(f"/hls/{CAMERA}/live.m3u8?gaps=1")
+    assert "#EXT-X-PART" not in text
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_camera_that_stalls_gets_the_same_playlist_after_a_while(serve: Serve, archive_folder: Path) -> None:
+    """Held for as long as players wait, and then answered with 200: hls.js, VLC and ffmpeg go on after an outage."""
+    serving = await serve(make_config(archive_folder))
+    path = f"/hls/{CAMERA}/live.m3u8"
+    before = await serving.text(path)
+    task = asyncio.create_task(serving.text(f"{path}?_HLS_msn={serving.last_number + 1}"))
+    for _ in range(8):
+        await serving.clock.wait_sleeping(1)
+        assert not task.done()
+        serving.clock.advance(1)
+    assert await task == before
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_delta_update_leaves_out_what_is_older_than_the_skip_boundary(
+    serve: Serve, archive_folder: Path
+) -> None:
+    """6.2.5.1, 4.4.5.2: EXT-X-SKIP stands for the segments that lie before the boundary, and the rest is the same."""
+    config = make_config(archive_folder)
+    serving = await serve(config.model_copy(update={"hls": config.hls.model_copy(update={"live_window_s": 3600})}))
+    stream = serving.services.live.stream(CAMERA)
+    stream.load(serving.recordings)
+    whole, delta = [await serving.text(f"/hls/{CAMERA}/live.m3u8{query}") for query in ("", "?_HLS_skip=YES")]
+    skipped = re.findall(r"#EXT-X-SKIP:SKIPPED-SEGMENTS=(\d+)", delta)
+    numbers = sorted(State(whole).segments)
+    if not skipped:
+        assert sum(State(whole).segments.values()) <= State(whole).number("CAN-SKIP-UNTIL") + 2
+        return
+    assert sorted(State(delta).segments) == numbers[int(skipped[0]) :]
+    assert sum(State(delta).segments.values()) >= State(whole).number("CAN-SKIP-UNTIL")
+    assert "#EXT-X-VERSION:9" in delta
