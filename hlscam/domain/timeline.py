@@ -47,7 +47,7 @@ from hlscam.hls.media_playlist import (
     render_hole,
     render_open,
 )
-from hlscam.units import US_PER_S, ticks_to_us
+from hlscam.units import US_PER_MS, US_PER_S, ticks_to_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,9 @@ def _edge(last: Span, low_latency: LowLatency) -> Iterator[str]:
 
 
 def _line(part: Part) -> PartLine:
-    return PartLine(f"{part.media_sequence}.{part.index}.m4s", part.duration_us, part.independent)
+    """Sound alone at a segment's end takes no time, but strict readers want a duration above 0."""
+    uri = f"{part.media_sequence}.{part.index}.m4s"
+    return PartLine(uri, max(part.duration_us, US_PER_MS), part.independent)
 
 
 def _map_uri(init_hash: str) -> str:
