@@ -85,12 +85,14 @@ class LiveStream:
         self._tell()
 
     def _add_parts(self, parts: Sequence[Part], target_duration_s: int) -> None:
-        """Keep those of the last three target durations, whole segments of them (RFC 8216bis 6.2.2)."""
+        """Keep the segments that begin within the last three target durations (RFC 8216bis 4.4.4.9)."""
         if not parts:
             return
         joined = [*self._parts, *parts]
-        kept_from_us = joined[-1].wall_us - _PARTS_KEPT_TARGETS * target_duration_s * US_PER_S
-        oldest = next(each.media_sequence for each in joined if each.wall_us >= kept_from_us)
+        last = joined[-1]
+        from_us = last.wall_us + last.duration_us - _PARTS_KEPT_TARGETS * target_duration_s * US_PER_S
+        recent = (each.media_sequence for each in joined if each.index == 0 and each.wall_us >= from_us)
+        oldest = next(recent, last.media_sequence)
         self._parts = [each for each in joined if each.media_sequence >= oldest]
 
     def withdraw(self, name: str) -> None:
