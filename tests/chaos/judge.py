@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -159,16 +159,19 @@ class Judge:
         if gone and not fault.may_remove:
             wrong.append(f"recordings vanished: {', '.join(gone)}")
         elif gone:
-            wrong += _out_of_order(gone, sorted(now.keys() - self._scene.protected))
+            wrong += _out_of_order(gone, sorted(before.files), now.keys() - self._scene.protected)
         return wrong
 
 
-def _out_of_order(gone: list[str], kept: list[str]) -> list[str]:
-    """Retention takes the oldest of all cameras first, and of each camera leaves what the live playlist may list."""
+def _out_of_order(gone: list[str], before: list[str], kept: Set[str]) -> list[str]:
+    """Retention takes the oldest of all cameras first, and of each camera leaves what the live playlist may list.
+
+    That is what it may have listed when the fault began: what retention has left then is older by now.
+    """
     of_camera: dict[str, list[str]] = {}
-    for name in kept:
-        of_camera.setdefault(name.split("/")[0], []).append(name.split("/")[1])
-    may_go = [name for names in of_camera.values() for name in names[:-_LISTED_LIVE]]
+    for name in before:
+        of_camera.setdefault(name.split("/")[0], []).append(name)
+    may_go = [name.split("/")[1] for names in of_camera.values() for name in names[:-_LISTED_LIVE] if name in kept]
     oldest_kept, last_gone = min(may_go, default=""), max(name.split("/")[1] for name in gone)
     if may_go and last_gone[:_NAMED_TIME] > oldest_kept[:_NAMED_TIME]:
         return [f"retention took {last_gone} and left {oldest_kept}, which is older"]

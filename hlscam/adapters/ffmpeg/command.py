@@ -19,6 +19,11 @@ from hlscam.domain.low_latency import EARLY_S
 from hlscam.domain.source import FileSource, Source, TestSource, UrlSource
 
 _SOCKET_TIMEOUT_US = 10_000_000
+_SHORTEST_RECORDING_S = 1.1
+"""Names have whole seconds, and ffmpeg truncates a file of the same name. It takes them from a clock of the kernel that
+is some milliseconds behind the one it cuts by: a run that began in the last second before the cut gave its second
+recording the name of its first, and that was lost (**measured**: one start in some hundreds, with cuts every 4 s)."""
+
 _LOWEST_AAC_RATE_HZ = 16_000
 _AAC_RATES_HZ = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
@@ -137,7 +142,9 @@ def _segment_options(writing: RecordingOptions) -> dict[str, Any]:
         "write_prft": "wallclock",
         "flush_packets": 1,
     }
+    shortest = {"min_seg_duration": f"{min(_SHORTEST_RECORDING_S, 0.8 * writing.recording_s):g}"}
     return {
+        **(shortest if writing.hybrid else {}),  # ffmpeg has it since 5.0
         "map_metadata": -1,
         "metadata:g:0": f"title={writing.title}",
         "metadata:g:1": f"comment={writing.comment}",
