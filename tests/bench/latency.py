@@ -9,9 +9,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from hlscam.bench.clockface import Picture
 from tests.bench.figure import Figure
 from tests.rig.chromium import open_tab
-from tests.rig.clockface import Picture
 from tests.rig.hlscam_server import HlscamServer
 from tests.rig.media_server import MediaServer
 from tests.rig.vlc import Vlc

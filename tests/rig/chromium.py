@@ -21,7 +21,7 @@ from typing import Any
 
 from playwright.async_api import ConsoleMessage, Error, Page, Request, async_playwright
 
-from tests.rig.clockface import Picture
+from hlscam.bench.clockface import Picture
 
 _FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
