@@ -62,31 +62,28 @@ def next_position(playlist: str) -> Position:
 
 
 async def view(host: str, port: int, camera: str, seen: Seen, begun: asyncio.Event) -> None:
-    """One viewer, until it is cancelled or something goes wrong, which is noted."""
+    """One viewer, until it is cancelled. Raises whatever goes wrong."""
     folder = f"/hls/{camera}/"
+    connection = await LeanConnection.open(host, port)
     try:
-        connection = await LeanConnection.open(host, port)
-        try:
-            playlist = (await _get(connection, f"{folder}live.m3u8")).body.decode()
-            newest = listed_parts(playlist)[-1][0]
-            while True:
-                media_sequence, part = next_position(playlist)
-                path = f"{folder}live.m3u8?_HLS_msn={media_sequence}&_HLS_part={part}"
-                playlist = (await _get(connection, path)).body.decode()
-                for position, name in listed_parts(playlist):
-                    if position > newest:
-                        seen.part(position, await _get(connection, name if name.startswith("/") else folder + name))
-                        newest = position
-                begun.set()
-        finally:
-            connection.close()
-    except (OSError, TimeoutError, ValueError, IndexError) as error:
-        seen.errors[f"{type(error).__name__}: {error}"] += 1
-        begun.set()
+        playlist = (await _get(connection, f"{folder}live.m3u8")).body.decode()
+        newest = listed_parts(playlist)[-1][0]
+        while True:
+            media_sequence, part = next_position(playlist)
+            path = f"{folder}live.m3u8?_HLS_msn={media_sequence}&_HLS_part={part}"
+            playlist = (await _get(connection, path)).body.decode()
+            for position, name in listed_parts(playlist):
+                if position > newest:
+                    seen.part(position, await _get(connection, name if name.startswith("/") else folder + name))
+                    newest = position
+            begun.set()
+    finally:
+        connection.close()
 
 
 async def _get(connection: LeanConnection, path: str) -> Answer:
-    answer = await asyncio.wait_for(connection.get(path), _ANSWER_WITHIN_S)
+    async with asyncio.timeout(_ANSWER_WITHIN_S):  # wait_for of Python 3.11 forgets a cancellation that meets an answer
+        answer = await connection.get(path)
     if answer.status != 200:
         raise ValueError(f"{answer.status} for {re.sub('[0-9]+', 'N', path)}")
     return answer
@@ -99,6 +96,7 @@ async def watch_all(host: str, port: str, camera: str, viewers: str, seconds: st
     tasks = []
     for event in begun:
         tasks.append(asyncio.create_task(view(host, int(port), camera, seen, event)))
+        tasks[-1].add_done_callback(lambda _, event=event: event.set())  # type: ignore[misc]
         await asyncio.sleep(_JOIN_WITHIN_S / len(begun))
     for event in begun:
         await event.wait()
@@ -107,7 +105,8 @@ async def watch_all(host: str, port: str, camera: str, viewers: str, seconds: st
     seen.counting = False
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    seen.errors.update(repr(end) for end in ends if not isinstance(end, asyncio.CancelledError))
     return seen.plain()
 
 
