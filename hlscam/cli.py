@@ -27,6 +27,7 @@ from hlscam.logs import set_up_logging
 
 if TYPE_CHECKING:
     from hlscam.app import Running
+    from hlscam.bench.report import Report
 
 _DEFAULT_CONFIG = Path("hlscam.yaml")
 _EPILOG = """\
@@ -190,9 +191,18 @@ def _reindex(options: argparse.Namespace) -> int:
 def _bench_latency(options: argparse.Namespace) -> int:
     from hlscam.bench.latency import measure
 
-    report = asyncio.run(measure(plan_of(options), tell=_tell))
+    report = asyncio.run(_until_interrupted(measure(plan_of(options), tell=_tell)))
     print(report.json() if options.json else report.table())
     return 0 if any(not row.missing for row in report.rows) else 1
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, Report]) -> Report:
+    """Ctrl-C reaches Playwright's own process too, whose end it would lament at length while ours goes on."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        raise
 
 
 def _told(work: Coroutine[Any, Any, list[str]], *, well: str) -> int:
