@@ -44,19 +44,22 @@ class DiskWatch:
         reader, fd, looks = RecordingReader(), -1, 0
         try:
             while True:
-                if looks % LIST_EVERY_LOOKS == 0 and (newest := max(self._folder.glob("*.mp4"), default=None)) != path:
-                    if fd >= 0:
-                        self._read(fd, reader)
-                        os.close(fd)
-                    path, reader = newest, RecordingReader()
-                    fd = -1 if newest is None else os.open(newest, os.O_RDONLY)
                 if fd >= 0:
                     self._read(fd, reader)
+                if looks % LIST_EVERY_LOOKS == 0 and (newer := self._next_after(path)) is not None:
+                    if fd >= 0:
+                        self._read(fd, reader)  # it is not written to any more
+                        os.close(fd)
+                    path, reader, fd = newer, RecordingReader(), os.open(newer, os.O_RDONLY)
+                    continue
                 looks += 1
                 await asyncio.sleep(LOOK_EVERY_S)
         finally:
             if fd >= 0:
                 os.close(fd)
+
+    def _next_after(self, path: Path | None) -> Path | None:
+        return min((each for each in self._folder.glob("*.mp4") if path is None or each > path), default=None)
 
     def _read(self, fd: int, reader: RecordingReader) -> None:
         status = os.fstat(fd)

@@ -42,6 +42,12 @@ async def test_a_delivered_segment_is_known_by_what_was_seen_on_disk(tmp_path: P
         names = [line for line in playlist.splitlines() if line.endswith(".m4s")]
         answers = [await connection.get(f"/hls/c/{name}") for name in names]
         nothing = await connection.get("/hls/nobody/live.m3u8")
+        keys = [last_fragment_key(answer.body) for answer in answers]
+
+        async def all_seen() -> bool:
+            return set(keys) <= set(disk.times)
+
+        await until(all_seen, "every fragment is seen on disk")
         connection.close()
         with pytest.raises(ConnectionError):
             await connection.get("/")
@@ -49,8 +55,6 @@ async def test_a_delivered_segment_is_known_by_what_was_seen_on_disk(tmp_path: P
     assert nothing.status == 404
     assert nothing.body.startswith(b"{")
     assert [answer.status for answer in answers] == [200] * len(names)
-    keys = [last_fragment_key(answer.body) for answer in answers]
-    assert set(keys) <= set(disk.times)
     arrivals = {key: [answer.arrived_s] for key, answer in zip(keys, answers, strict=True)}
     late = lateness_ms(arrivals | {"of another server": [1.0]}, disk.times)
     assert len(late) == len(names)
