@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 How old is the picture that a viewer sees? Opens Chromium on the test pattern, which carries its time in its picture,
 and compares that with the clock at the moment a picture comes on the screen: glass to glass. Tells it for every way to
-a picture, with the time from an empty page to the first picture, and how far the time that the page tells
-(EXT-X-PROGRAM-DATE-TIME) is off.
+a picture, with the time from an empty page to the first picture. Also compared with the clock in the pictures: the
+time that the page tells, and EXT-X-PROGRAM-DATE-TIME in the playlist.
 
 Without --url it runs a server of its own in a temporary folder on a free port of loopback. It needs Chromium, and
 Playwright (pip install 'hlscam[bench]').

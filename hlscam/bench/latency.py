@@ -19,14 +19,17 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from hlscam.bench.browser import open_browser
+from hlscam.bench.dates import date_errors_ms
 from hlscam.bench.own_server import own_server, settings_text
 from hlscam.bench.plan import SOURCE, Plan
 from hlscam.bench.report import Report, Row, Watched
 from hlscam.bench.watching import NoPicture, watch
 from hlscam.bench.ways import Way, missing
+from hlscam.clock import Clock, SystemClock
 from hlscam.domain.config_text import parse_config
 from hlscam.domain.source import TestSource, parse_source
 from hlscam.errors import ConfigError, HlscamError
+from hlscam.units import US_PER_S
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 _ANSWER_WITHIN_S = 10
 _FULL_WINDOW_WITHIN_S = 120
 _LOOK_EVERY_S = 0.5
+_BEFORE_US = 4 * US_PER_S
+"""Segments that ended just before count too, or a quick look would see none."""
 _LONGEST_PAUSE_S = 2.0
 """A usual GOP: starts are spread over the age that the newest segment may have."""
 _MEDIA_SEQUENCE = re.compile(r"#EXT-X-MEDIA-SEQUENCE:(\d+)")
@@ -41,12 +46,17 @@ _MEDIA_SEQUENCE = re.compile(r"#EXT-X-MEDIA-SEQUENCE:(\d+)")
 Tell = Callable[[str], None]
 
 
-async def measure(plan: Plan, *, tell: Tell = lambda _: None) -> Report:
+async def measure(plan: Plan, *, tell: Tell = lambda _: None, clock: Clock | None = None) -> Report:
     """Measure every way of the plan; `tell` hears what is being done. Raises HlscamError."""
     host = urlsplit(plan.url).hostname if plan.url else None
     async with open_browser(plan.chromium, host=host or "127.0.0.1") as browser, _server(plan, tell) as (url, what):
         about = f"{what}; Chromium {browser.version}; {plan.starts} starts, {plan.samples} pictures of each"
-        return Report(about, tuple([await _row(way, plan, url, browser, tell) for way in plan.ways]))
+        began_wall_us = (clock or SystemClock()).wall_us()
+        rows = [await _row(way, plan, url, browser, tell) for way in plan.ways]
+        tell("EXT-X-PROGRAM-DATE-TIME ...")
+        async with _session() as session:
+            errors_ms = await date_errors_ms(session, url, plan.camera, began_wall_us - _BEFORE_US)
+        return Report(about, tuple(rows), tuple(errors_ms))
 
 
 @asynccontextmanager

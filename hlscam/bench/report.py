@@ -1,8 +1,8 @@
 """What was measured, as figures: per way, as a table for people and as JSON for scripts.
 
 Latencies are of single pictures, glass to glass: from the clock that was drawn into a picture to the moment it came on
-the screen. A date error is what the page takes for a picture's time (EXT-X-PROGRAM-DATE-TIME) less the clock in that
-very picture.
+the screen. A date error is what is told of a picture's time less the clock in that very picture: as the page takes it
+(in the row of each way), and as EXT-X-PROGRAM-DATE-TIME says of a segment's first one (`dates.py`).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Row:
             _seconds(percentile(latencies, 95)),
             _seconds(max(latencies)),
             _seconds(statistics.median(self.first_pictures_ms)),
-            f"{statistics.median(errors):+.0f} ms, at most {worst(errors):+.0f}" if errors else "–",
+            _errors(errors) if errors else "–",
             f"{len(latencies)}" + (f" ({unread} unread)" if unread else ""),
         ]
 
@@ -76,8 +76,7 @@ class Row:
             "worst_ms": round(max(latencies), 1),
             "first_picture_ms": round(statistics.median(self.first_pictures_ms), 1),
             "first_picture_worst_ms": round(max(self.first_pictures_ms), 1),
-            "date_error_median_ms": round(statistics.median(errors), 1) if errors else None,
-            "date_error_worst_ms": round(worst(errors), 1) if errors else None,
+            **_plain_errors("date_error_", errors),
             "starts": len(self.starts),
             "samples": len(latencies),
             "unread": sum(start.unread for start in self.starts),
@@ -90,24 +89,27 @@ class Report:
 
     about: str
     rows: tuple[Row, ...]
+    date_errors_ms: tuple[float, ...] = ()
 
     def table(self) -> str:
         """For people."""
         measured = {row.title: row.cells() for row in self.rows if not row.missing}
         lines = list(_columns([list(_HEAD), *([title, *cells] for title, cells in measured.items())]))
         lines += [f"{row.title}: {row.missing}" for row in self.rows if row.missing]
-        return "\n".join([self.about, "", *lines, *self._verdict()])
+        return "\n".join([self.about, "", *lines, *self._dates()])
 
     def json(self) -> str:
         """For scripts."""
-        return json.dumps({"about": self.about, "ways": [row.plain() for row in self.rows]}, indent=2)
+        dates = {"segments": len(self.date_errors_ms), **_plain_errors("", self.date_errors_ms)}
+        ways = [row.plain() for row in self.rows]
+        return json.dumps({"about": self.about, "ways": ways, "program_date_time": dates}, indent=2)
 
-    def _verdict(self) -> Iterable[str]:
-        errors = [each for row in self.rows for each in row.date_errors_ms]
-        wrong = sum(abs(each) >= DATE_ERROR_GOAL_MS for each in errors)
-        where = f"in {wrong} of {len(errors)} pictures" if wrong else "in no picture"
+    def _dates(self) -> Iterable[str]:
+        errors = self.date_errors_ms
         if errors:
-            yield f"\nProgram date time is wrong by {DATE_ERROR_GOAL_MS} ms or more {where}."
+            count = sum(abs(each) >= DATE_ERROR_GOAL_MS for each in errors)
+            goal = f"{count} of {len(errors)} segments {DATE_ERROR_GOAL_MS} ms off or more"
+            yield f"\nEXT-X-PROGRAM-DATE-TIME less the clock in the picture: {_errors(errors)}; {goal}"
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
@@ -122,6 +124,17 @@ def percentile(values: Sequence[float], percent: float) -> float:
 def worst(errors: Sequence[float]) -> float:
     """The error that is furthest from 0, with its sign."""
     return max(errors, key=abs)
+
+
+def _errors(errors: Sequence[float]) -> str:
+    return f"{statistics.median(errors):+.0f} ms, at most {worst(errors):+.0f}"
+
+
+def _plain_errors(prefix: str, errors: Sequence[float]) -> dict[str, float | None]:
+    return {
+        f"{prefix}median_ms": round(statistics.median(errors), 1) if errors else None,
+        f"{prefix}worst_ms": round(worst(errors), 1) if errors else None,
+    }
 
 
 def _seconds(time_ms: float) -> str:

@@ -38,7 +38,8 @@ async def test_a_real_run() -> None:
         replace(hls, name="other", title="Other", carrier="ws"),
     )
     told: list[str] = []
-    measured, never, nowhere, other = (await measure(replace(QUICK, ways=ways), tell=told.append)).rows
+    report = await measure(replace(QUICK, ways=ways), tell=told.append)
+    measured, never, nowhere, other = report.rows
     assert measured.missing == ""
     (start,) = measured.starts
     assert len(start.latencies_ms) + start.unread >= 5
@@ -46,6 +47,8 @@ async def test_a_real_run() -> None:
     assert 0 < start.first_picture_ms < 30_000
     assert len(start.date_errors_ms) == len(start.latencies_ms)
     assert max(map(abs, start.date_errors_ms)) < 1000, "the page's time has to do with the picture's"
+    assert report.date_errors_ms, "segments were recorded meanwhile"
+    assert max(map(abs, report.date_errors_ms)) < 1000
     assert never.missing == "not there: /hls/pattern/live.m3u8 has no #EXT-X-NEVER"
     assert nowhere.missing == "not there: /hls/nobody/live.m3u8 answers 404"
     assert other.missing == "start 1: the page played HLS instead"

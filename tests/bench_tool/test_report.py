@@ -45,7 +45,7 @@ def test_the_worst_error_keeps_its_sign() -> None:
 
 
 def test_the_table() -> None:
-    assert Report(ABOUT, (HLS, WS, MJPEG)).table().splitlines() == [
+    assert Report(ABOUT, (HLS, WS, MJPEG), (7.0, -20, 8)).table().splitlines() == [
         ABOUT,
         "",
         "way    median     p95   worst  first picture         date error       samples",
@@ -53,14 +53,13 @@ def test_the_table() -> None:
         "MJPEG  0.13 s  0.14 s  0.14 s         0.15 s                  –             2",
         "WebSocket: not there: /ws/c answers 404",
         "",
-        "Program date time is wrong by 50 ms or more in no picture.",
+        "EXT-X-PROGRAM-DATE-TIME less the clock in the picture: +7 ms, at most -20; 0 of 3 segments 50 ms off or more",
     ]
 
 
 def test_a_wrong_date_is_told() -> None:
-    row = Row("hls", "HLS", (watched(1, 1, errors_ms=(49.9, -50, 3, 1000)),))
-    assert Report("", (row,)).table().endswith("wrong by 50 ms or more in 2 of 4 pictures.")
-    assert "date time" not in Report("", (MJPEG,)).table()
+    assert Report("", (HLS,), (49.9, -50, 3, 1000)).table().endswith("; 2 of 4 segments 50 ms off or more")
+    assert "EXT-X" not in Report("", (MJPEG,)).table()
 
 
 def test_nothing_but_reasons() -> None:
@@ -71,8 +70,9 @@ def test_nothing_but_reasons() -> None:
 
 
 def test_json() -> None:
-    assert json.loads(Report(ABOUT, (HLS, WS, MJPEG)).json()) == {
+    assert json.loads(Report(ABOUT, (HLS, WS, MJPEG), (7, -20, 8)).json()) == {
         "about": ABOUT,
+        "program_date_time": {"segments": 3, "median_ms": 7, "worst_ms": -20},
         "ways": [
             {
                 "way": "hls",
