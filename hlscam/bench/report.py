@@ -2,7 +2,7 @@
 
 Latencies are of single pictures, glass to glass: from the clock that was drawn into a picture to the moment it came on
 the screen. A date error is what is told of a picture's time less the clock in that very picture: as the page takes it
-(in the row of each way), and as EXT-X-PROGRAM-DATE-TIME says of a segment's first one (`dates.py`).
+(in the row of each way), and as EXT-X-PROGRAM-DATE-TIME says of a segment's start (`dates.py`).
 """
 
 from __future__ import annotations

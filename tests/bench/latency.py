@@ -69,7 +69,7 @@ def _figures(report: Report, part_duration_s: float | None) -> list[Figure]:
             Figure(f"{name}, cold page until a picture, median", first_s, "s", first_goal),
         ]
     name = f"program date time less the picture's clock, worst{parts}"
-    return [*figures, Figure(name, worst(report.date_errors_ms), "ms", "50")]
+    return [*figures, Figure(name, worst(report.date_errors_ms), "ms", "under 50")]
 
 
 async def _others() -> list[Figure]:

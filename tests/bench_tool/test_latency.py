@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from hlscam.bench.browser import open_browser
+from hlscam.bench.clockface import Picture
+from hlscam.bench.dates import start_by_clocks_ms
 from hlscam.bench.latency import measure
 from hlscam.bench.own_server import own_server
 from hlscam.bench.plan import Plan
@@ -100,6 +102,20 @@ def test_samples_become_figures() -> None:
     assert list(watched.latencies_ms) == [700, 800]
     assert list(watched.date_errors_ms) == [8.5]
     assert watched.unread == 2
+
+
+def band(clock_ms: int | None) -> Picture:
+    """The top rows of a frame of 320x180."""
+    rows = band_rows(clock_ms, 4) if clock_ms is not None else [bytes(224)] * 8
+    return Picture(320, 8, b"".join(row.ljust(320, b"\0") for row in rows))
+
+
+def test_a_segment_begins_where_its_least_late_picture_says() -> None:
+    late_ms = [20, 3, None, 100]
+    bands = [band(None if late is None else SHOWN_MS + 500 * at + late) for at, late in enumerate(late_ms)]
+    assert start_by_clocks_ms(bands, 180, 2000) == SHOWN_MS + 3
+    assert start_by_clocks_ms([band(None)], 180, 2000) is None
+    assert start_by_clocks_ms([], 180, 2000) is None
 
 
 def test_pictures_without_a_clock() -> None:
