@@ -39,7 +39,7 @@ format: setup-test ## Format the Python code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup setup-test ## Measure: write amplification, CPU per camera, long playlists
+bench: setup setup-test ## Measure: latency, load, write amplification, CPU per camera, long playlists
 	@$(BIN)/python -m tests.bench
 
 page: $(PAGE) ## Build the web page into the package

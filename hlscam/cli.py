@@ -1,4 +1,4 @@
-"""The command line: `hlscam run | record | serve | check | reindex`.
+"""The command line: `hlscam run | record | serve | check | reindex | bench`.
 
 Exit codes: 0 well, 1 something is wrong, 2 bad usage.
 
@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 from hlscam import __version__
 from hlscam.adapters.config_file import load_config
 from hlscam.adapters.listener import open_listeners
+from hlscam.bench.arguments import add_bench, plan_of
 from hlscam.domain.config import Config
 from hlscam.errors import ConfigError, HlscamError
 from hlscam.logs import set_up_logging
 
 if TYPE_CHECKING:
     from hlscam.app import Running
+    from hlscam.bench.report import Report
 
 _DEFAULT_CONFIG = Path("hlscam.yaml")
 _EPILOG = """\
@@ -36,6 +38,7 @@ examples:
   hlscam run --check-config         say what is wrong with hlscam.yaml, and do nothing
   hlscam check                      verify the archive: files, catalog, numbers, times
   hlscam reindex                    make the catalog anew from the recordings alone
+  hlscam bench latency              how old is the picture on the screen? (needs Chromium)
 """
 
 
@@ -103,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_config(reindex)
     reindex.set_defaults(command=_reindex)
+    add_bench(commands, _bench_latency)
     return parser
 
 
@@ -182,6 +186,23 @@ def _reindex(options: argparse.Namespace) -> int:
     config = _load(options)
     set_up_logging("info", as_json=False, secrets=config.secrets)
     return _told(reindex_archive(config, Progress(sys.stderr)), well="the catalog is made anew")
+
+
+def _bench_latency(options: argparse.Namespace) -> int:
+    from hlscam.bench.latency import measure
+
+    report = asyncio.run(_until_interrupted(measure(plan_of(options), tell=_tell)))
+    print(report.json() if options.json else report.table())
+    return 0 if any(not row.missing for row in report.rows) else 1
+
+
+async def _until_interrupted(work: Coroutine[Any, Any, Report]) -> Report:
+    """Ctrl-C reaches Playwright's own process too, whose end it would lament at length while ours goes on."""
+    try:
+        return await work
+    except asyncio.CancelledError:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        raise
 
 
 def _told(work: Coroutine[Any, Any, list[str]], *, well: str) -> int:

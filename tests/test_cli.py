@@ -47,6 +47,8 @@ HELP = {
     ("run",): ["--config", "--demo ", "--demo-folder", "--check-config", "--port"],
     ("check",): ["May run beside a recording server", "--config"],
     ("reindex",): ["The server must be stopped", "--config"],
+    ("bench",): ["latency "],
+    ("bench", "latency"): ["glass to glass", "--ways", "--part-duration", "--json", "examples:", "date error "],
 }
 
 
@@ -64,7 +66,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "--version") == (0, f"hlscam {__version__}\n", "")
 
 
-@pytest.mark.parametrize("argv", [(), ("fly",), ("run", "--fast"), ("run", "--port", "http")])
+@pytest.mark.parametrize("argv", [(), ("fly",), ("run", "--fast"), ("run", "--port", "http"), ("bench",)])
 def test_bad_usage_ends_with_2(capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]) -> None:
     code, out, err = run(capsys, *argv)
     assert (code, out) == (2, "")
@@ -150,3 +152,9 @@ async def test_the_demo(tmp_path: Path) -> None:
     finally:
         await child.kill()
     assert len(list((tmp_path / "demo" / "archive").glob("*/*.mp4"))) >= 2
+
+
+def test_a_wrong_wish_of_the_bench(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run(capsys, "bench", "latency", "--ways", "smoke")
+    assert (code, out) == (2, "")
+    assert err == "hlscam: smoke is no way to a picture\n  name some of hls, ll-hls, ws, mjpeg, with commas between\n"

@@ -24,7 +24,7 @@ FLOORS = {
     "adapters": 3,
     "services": 4,
     "server": 5,
-    **dict.fromkeys(["app", "cli", "demo", "logs", "__main__"], ROOF),
+    **dict.fromkeys(["app", "bench", "cli", "demo", "logs", "__main__"], ROOF),
 }
 MODULES = sorted(path.relative_to(REPOSITORY) for path in PACKAGE.rglob("*.py"))
 

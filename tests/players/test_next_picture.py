@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from hlscam.bench.clockface import Picture
 from tests.rig.chromium import Tab, open_tab
-from tests.rig.clockface import Picture
 from tests.rig.ffmpeg_tools import run_ffmpeg
 from tests.rig.hlscam_server import HlscamServer
 from tests.rig.media_server import MediaServer

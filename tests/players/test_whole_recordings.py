@@ -17,11 +17,11 @@ from hlscam.adapters.ffmpeg.command import InputOptions, RecordingOptions, Strea
 from hlscam.adapters.ffmpeg.features import find_ffmpeg
 from hlscam.adapters.ffmpeg.pattern import write_fonts
 from hlscam.adapters.ffmpeg.process import FfmpegProcess
+from hlscam.bench.clockface import Picture
 from hlscam.domain.source import TestSource, parse_source
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.reader import read_events
 from tests.rig.chromium import open_tab
-from tests.rig.clockface import Picture
 from tests.rig.ffmpeg_tools import decode, gray_picture, probe
 from tests.rig.media_server import MediaServer
 from tests.rig.vlc import Vlc

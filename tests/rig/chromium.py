@@ -6,33 +6,21 @@
         (await tab.shown_picture()).clock_ms()
         tab.assert_quiet()
 
-The browser talks to 127.0.0.1 only: every other name fails to resolve, and all that it would do in the background is
-off. `CHROMIUM` in the environment names another browser.
+The browser talks to 127.0.0.1 only (`hlscam/bench/browser.py`). `CHROMIUM` in the environment names another one.
 """
 
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Error, Page, Request, async_playwright
+from playwright.async_api import ConsoleMessage, Error, Page, Request
 
-from tests.rig.clockface import Picture
-
-_FLAGS = [
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-    "--mute-audio",
-    "--no-first-run",
-]
+from hlscam.bench.browser import open_browser
+from hlscam.bench.clockface import Picture
 
 _TAKE_PICTURE = """([selector, rows]) => {
     const video = document.querySelector(selector);
@@ -111,14 +99,7 @@ class Tab:
 @asynccontextmanager
 async def open_tab(*, width: int = 1280, height: int = 800) -> AsyncIterator[Tab]:
     """A page in a browser of its own, which ends with the block."""
-    program = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=program, args=_FLAGS, headless=True, chromium_sandbox=os.geteuid() != 0
-        )
-        try:
-            tab = Tab(await browser.new_page(viewport={"width": width, "height": height}))
-            tab.listen()
-            yield tab
-        finally:
-            await browser.close()
+    async with open_browser() as browser:
+        tab = Tab(await browser.new_page(viewport={"width": width, "height": height}))
+        tab.listen()
+        yield tab

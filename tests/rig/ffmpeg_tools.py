@@ -24,7 +24,7 @@ from typing import Literal
 
 import imageio_ffmpeg
 
-from tests.rig.clockface import Picture
+from hlscam.bench.clockface import Picture
 
 Source = str | Path
 _NO_PTS = -(1 << 63)

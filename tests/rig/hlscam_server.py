@@ -53,6 +53,10 @@ class HlscamServer:
         assert self._child is not None
         return self._child.pid
 
+    @property
+    def port(self) -> int:
+        return self._port
+
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self._port}/{path}"
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import gi  # type: ignore[import-not-found]
 
-from tests.rig.clockface import band_rows, cell_px_of
+from hlscam.adapters.ffmpeg.pattern_font import code_cell_px
+from tests.rig.clockface import band_rows
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
@@ -94,7 +95,7 @@ class Painter:
     def _paint(self, frame: int) -> bytes:
         """An I420 picture: shades, a bar that wanders down, and the clock band in the top-left corner."""
         picture = bytearray(self._canvas)
-        cell_px = cell_px_of(self._width, self._height)
+        cell_px = code_cell_px(self._width, self._height)
         bar_row = 2 * cell_px + frame * 2 % (self._height - 3 * cell_px)
         picture[bar_row * self._width : (bar_row + cell_px) * self._width] = b"\xc8" * cell_px * self._width
         for y, row in enumerate(band_rows(time.time_ns() // 1_000_000, cell_px)):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from hlscam.bench.clockface import CELLS
 from tests.rig.chromium import open_tab
-from tests.rig.clockface import CELLS, band_rows
+from tests.rig.clockface import band_rows
 from tests.rig.ffmpeg_tools import decode, make_clip
 from tests.rig.media_server import MediaServer
 from tests.rig.vlc import Vlc

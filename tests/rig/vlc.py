@@ -31,8 +31,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from hlscam.bench.clockface import Picture
 from tests.rig.child import NOBODY, Child
-from tests.rig.clockface import Picture
 from tests.rig.ffmpeg_tools import gray_picture
 from tests.rig.waiting import until
 

@@ -11,17 +11,11 @@ from typing import Any
 
 import ffmpeg
 
-from hlscam.adapters.ffmpeg.pattern_font import clock_font, code_font
+from hlscam.adapters.ffmpeg.pattern_font import clock_font, code_cell_px, code_font
 from hlscam.domain.source import TestSource
 
 _AUDIO_RATE_HZ = 48_000
 _BITS_PER_PIXEL = 0.1
-_CODE_LENGTH = 14  # the mark and 13 digits of Unix milliseconds
-
-
-def code_cell_px(width: int, height: int) -> int:
-    """The edge of a code cell for a picture: a 45th of its height, as far as its width holds 14 glyphs."""
-    return max(2, min(height // 45, width // (4 * _CODE_LENGTH)) // 2 * 2)
 
 
 def write_fonts(folder: Path, source: TestSource) -> None:

@@ -3,7 +3,7 @@
 ffmpeg's drawtext reads any font that FreeType reads, BDF among them, if its glyphs have 8 bits per pixel. The `clock`
 font is a plain 5x7 one for people. The `code` font writes machine-readable time: each digit is four square cells
 with its bits, most significant left, white for 1, above four cells with the same bits inverted, so that every
-digit proves itself; `M` (bits 1010) marks where it begins. `tests/rig/clockface.py` reads it from any picture.
+digit proves itself; `M` (bits 1010) marks where it begins. `hlscam/bench/clockface.py` reads it from any picture.
 """
 
 from __future__ import annotations
@@ -27,7 +27,15 @@ _ROWS_5X7 = {
     "T": "11111 00100 00100 00100 00100 00100 00100",
     "C": "01110 10001 10000 10000 10000 10001 01110",
 }
-_MARK_BITS = 0b1010
+MARK_BITS = 0b1010
+CODE_GLYPHS = 14
+"""The mark and 13 digits of Unix milliseconds."""
+CELLS_IN_HEIGHT = 45
+
+
+def code_cell_px(width: int, height: int) -> int:
+    """The edge of a code cell for a picture: a 45th of its height, even, as far as its width holds 14 glyphs."""
+    return max(2, min(height // CELLS_IN_HEIGHT, width // (4 * CODE_GLYPHS)) // 2 * 2)
 
 
 def clock_font(scale_px: int) -> str:
@@ -38,7 +46,7 @@ def clock_font(scale_px: int) -> str:
 
 def code_font(cell_px: int) -> str:
     """The machines' font as BDF text; a glyph is 4 by 2 cells of `cell_px` pixels."""
-    values = {str(digit): digit for digit in range(10)} | {"M": _MARK_BITS}
+    values = {str(digit): digit for digit in range(10)} | {"M": MARK_BITS}
     return _bdf("code", {sign: [f"{bits:04b}", f"{bits ^ 0b1111:04b}"] for sign, bits in values.items()}, cell_px)
 
 

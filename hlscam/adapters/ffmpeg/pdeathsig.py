@@ -14,6 +14,11 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
+def bound_to_us(argv: list[str]) -> list[str]:
+    """The command line that starts `argv` (absolute program first) so that it ends with this process."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *argv]
+
+
 def main(parent_pid: int, argv: list[str]) -> None:
     """Bind our life to the parent's, then become `argv`."""
     if sys.platform == "linux":

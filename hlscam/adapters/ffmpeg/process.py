@@ -11,11 +11,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
-_SHIM = Path(__file__).with_name("pdeathsig.py")
+from hlscam.adapters.ffmpeg.pdeathsig import bound_to_us
+
 _LONGEST_LINE_BYTES = 64 * 1024
 QUIT_GRACE_S = 5.0
 TERM_GRACE_S = 2.0
@@ -36,10 +35,8 @@ class FfmpegProcess:
 
         A program that cannot be executed ends with code 1 and a line that says so.
         """
-        shim = (sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()))
         process = await asyncio.create_subprocess_exec(
-            *shim,
-            *argv,
+            *bound_to_us(list(argv)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hlscam.adapters.ffmpeg.command import InputOptions, RecordingOptions, StreamPlan, record_command
-from hlscam.adapters.ffmpeg.pattern import code_cell_px, write_fonts
+from hlscam.adapters.ffmpeg.pattern import write_fonts
+from hlscam.adapters.ffmpeg.pattern_font import code_cell_px
 from hlscam.adapters.ffmpeg.process import FfmpegProcess
 from hlscam.domain.source import TestSource
 from tests.rig.ffmpeg_tools import ffmpeg_path, gray_picture, packets, probe

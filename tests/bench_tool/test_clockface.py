@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlscam.adapters.ffmpeg.pattern import code_cell_px, pattern_streams, write_fonts
+from hlscam.adapters.ffmpeg.pattern import pattern_streams, write_fonts
+from hlscam.adapters.ffmpeg.pattern_font import code_cell_px
+from hlscam.bench.clockface import CELLS, Picture, read_clock
 from hlscam.domain.source import TestSource
-from tests.rig.clockface import CELLS, Picture, band_rows, cell_px_of, read_clock
+from tests.rig.clockface import band_rows
 from tests.rig.ffmpeg_tools import ffmpeg_path, gray_picture, run_ffmpeg
 
 NOW_MS = 1_795_385_400_123
@@ -20,7 +22,7 @@ NOW_MS = 1_795_385_400_123
 
 def paint(time_ms: int, width: int, height: int, *, black: int = 16, white: int = 235) -> bytearray:
     """A mid-grey picture with the band of this time."""
-    rows = band_rows(time_ms, cell_px_of(width, height), black=black, white=white)
+    rows = band_rows(time_ms, code_cell_px(width, height), black=black, white=white)
     shades = bytes([99]) * width
     picture = bytearray(b"".join((row + shades)[:width] for row in rows))
     return picture + shades * (height - len(rows))
@@ -31,7 +33,7 @@ def paint(time_ms: int, width: int, height: int, *, black: int = 16, white: int 
     [(1280, 720, 16), (1920, 1080, 24), (640, 480, 10), (640, 360, 8), (320, 180, 4), (160, 90, 2), (192, 108, 2)],
 )
 def test_cell_grows_with_the_picture(width: int, height: int, cell_px: int) -> None:
-    assert cell_px_of(width, height) == cell_px == code_cell_px(width, height)
+    assert code_cell_px(width, height) == cell_px
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1920, 1080), (640, 360), (320, 180), (240, 180)])

@@ -1,0 +1,1 @@
+"""Instruments that a user runs: `hlscam bench`. They measure and tell."""
