@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from hlscam.server import api, media, playlists, timelines
+from hlscam.server import api, media, playlists, snapshots, timelines
 from hlscam.server.cors import Cors, answer_options
 from hlscam.server.page_files import PageFiles
 from hlscam.server.problems import problems
@@ -33,6 +33,7 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
             web.get(f"{_API}/cameras{_CAMERA}/recordings", api.recordings),
             web.get(f"{_API}/cameras{_CAMERA}/recordings/at", api.recording_at),
             web.get(f"{_API}/cameras{_CAMERA}/timeline", api.timeline),
+            web.get(f"{_API}/cameras{_CAMERA}/snapshot.jpg", snapshots.snapshot),
             web.get(f"{_API}/status", api.status),
             web.get("/healthz", api.healthz),
             web.get("/readyz", api.readyz),

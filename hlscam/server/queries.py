@@ -11,6 +11,8 @@ from hlscam.units import US_PER_S, parse_time
 
 LARGEST_PAGE = 1000
 _DEFAULT_PAGE = 100
+SMALLEST_WIDTH, LARGEST_WIDTH = 16, 3840
+_WIDTHS = f"{SMALLEST_WIDTH} to {LARGEST_WIDTH} pixels"
 _FUTURE_ALLOWED_US = 60 * US_PER_S
 
 
@@ -91,6 +93,14 @@ def optional_number(
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise InvalidRequest(f"`{name}` is {what}, not {text!r}")
     return int(text)
+
+
+def picture_width(request: web.Request) -> int | None:
+    """`?width=` of a picture in pixels; None as large as it is. Raises InvalidRequest."""
+    width = optional_number(request, "width", _WIDTHS)
+    if width is not None and not SMALLEST_WIDTH <= width <= LARGEST_WIDTH:
+        raise InvalidRequest(f"`width` is {_WIDTHS}, not {width}")
+    return width
 
 
 def switch(request: web.Request, name: str) -> bool:

@@ -10,12 +10,17 @@ from aiohttp import web
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
+from hlscam.adapters.ffmpeg.features import locate_ffmpeg
 from hlscam.clock import Clock
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.config import Config
 from hlscam.server.footage import Footage
 from hlscam.server.segment_cache import SegmentCache
 from hlscam.services.live import LiveStreams
+from hlscam.services.stills import Stills
+
+_MB = 1024 * 1024
+_MOST_STILLS_MB = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class Services:
     live: LiveStreams
     footage: Footage
     cache: SegmentCache
+    stills: Stills
     clock: Clock
     notes: Callable[[str], CameraNotes | None]
     ready: Callable[[], str]
@@ -48,7 +54,8 @@ class Services:
         ready: Callable[[], str],
     ) -> Self:
         """The services of an archive and its books: what serves from them is made here."""
-        cache = SegmentCache(config.server.cache_mb * 1024 * 1024)
+        cache = SegmentCache(config.server.cache_mb * _MB)
+        stills_bytes = min(config.server.cache_mb, _MOST_STILLS_MB) * _MB
         return cls(
             config=config,
             archive=archive,
@@ -56,6 +63,7 @@ class Services:
             live=live,
             footage=Footage(config, archive, catalog, live, cache),
             cache=cache,
+            stills=Stills(lambda: locate_ffmpeg(config.ffmpeg.path), stills_bytes),
             clock=clock,
             notes=notes,
             ready=ready,
