@@ -6,13 +6,14 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.bench import cpu, first_picture, latency, long_playlist, write_amplification
+from tests.bench import cpu, first_picture, latency, long_playlist, stills, write_amplification
 from tests.bench.figure import Figure
 
 BENCHES: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "long_playlist": long_playlist.measure,
     "write_amplification": write_amplification.measure,
     "first_picture": first_picture.measure,
+    "stills": stills.measure,
     "latency": latency.measure,
     "cpu": cpu.measure,
 }
