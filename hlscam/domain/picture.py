@@ -8,7 +8,8 @@ Pure: bytes of segments in, pictures out.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import re
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -16,6 +17,10 @@ from itertools import accumulate
 from hlscam.domain.recording import Recording
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.pictures import CodedPicture, coded_pictures
+
+_POSITION = re.compile(r"\d{1,18}\.\d{1,9}", re.ASCII)
+_NO_SEQUENCE = 1 << 62
+"""Above every media sequence."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,6 +32,14 @@ class Position:
 
     def __str__(self) -> str:
         return f"{self.media_sequence}.{self.picture}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """The position that `str` wrote. Raises ValueError for anything else."""
+        if not _POSITION.fullmatch(text):
+            raise ValueError(f"{text!r} is not the position of a picture")
+        media_sequence, _, picture = text.partition(".")
+        return cls(int(media_sequence), int(picture))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +117,37 @@ class Piece:
 def _leads_to(sync: CodedPicture, wanted: CodedPicture) -> bool:
     """Whether decoding may begin with `sync` to come to `wanted`: pictures shown before it may need what is older."""
     return sync.is_sync and sync.shown_ticks <= wanted.shown_ticks
+
+
+class PictureFinder:
+    """Tells which pictures a decoder gives, by the times that it has for them, while the footage is still fed to it.
+
+    A segment may come in pieces: a picture's index in it is known when the picture is shown, since all that are shown
+    before it have been decoded by then.
+    """
+
+    def __init__(self) -> None:
+        self._expected: list[tuple[int, int, int]] = []
+        """(time that the decoder will have for it, media_sequence, shown_ticks), in order."""
+        self._shown_ticks: dict[int, list[int]] = {}
+        self._early_ticks = 0
+
+    def add(self, media_sequence: int, pictures: Sequence[CodedPicture]) -> None:
+        """The next pictures that are fed, of a segment or of a piece of one."""
+        times = self._shown_ticks.setdefault(media_sequence, [])
+        for each in pictures:
+            self._early_ticks = max(self._early_ticks, each.early_ticks)
+        for each in pictures:
+            insort(times, each.shown_ticks)
+            insort(self._expected, (each.shown_ticks + self._early_ticks, media_sequence, each.shown_ticks))
+
+    def find(self, decoder_ticks: int) -> tuple[Position, int] | None:
+        """A picture's position and its `shown_ticks`; None for one that nobody knows of."""
+        after = bisect_right(self._expected, (decoder_ticks, _NO_SEQUENCE, 0))
+        if not after:
+            return None
+        _, media_sequence, shown_ticks = self._expected[after - 1]
+        del self._expected[:after]
+        for older in [each for each in self._shown_ticks if each < media_sequence]:
+            del self._shown_ticks[older]
+        return Position(media_sequence, bisect_left(self._shown_ticks[media_sequence], shown_ticks)), shown_ticks
