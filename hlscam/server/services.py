@@ -17,6 +17,8 @@ from hlscam.domain.config import Config
 from hlscam.server.footage import Footage
 from hlscam.server.segment_cache import SegmentCache
 from hlscam.services.live import LiveStreams
+from hlscam.services.live_pictures import LiveMotion
+from hlscam.services.motion import Motion
 from hlscam.services.stills import Stills
 
 _MB = 1024 * 1024
@@ -37,6 +39,8 @@ class Services:
     footage: Footage
     cache: SegmentCache
     stills: Stills
+    motion: Motion
+    live_motion: LiveMotion
     clock: Clock
     notes: Callable[[str], CameraNotes | None]
     ready: Callable[[], str]
@@ -55,6 +59,8 @@ class Services:
     ) -> Self:
         """The services of an archive and its books: what serves from them is made here."""
         cache = SegmentCache(config.server.cache_mb * _MB)
+        ffmpeg = lambda: locate_ffmpeg(config.ffmpeg.path)  # noqa: E731
+        motion = Motion(ffmpeg)
         stills_bytes = min(config.server.cache_mb, _MOST_STILLS_MB) * _MB
         return cls(
             config=config,
@@ -63,7 +69,9 @@ class Services:
             live=live,
             footage=Footage(config, archive, catalog, live, cache),
             cache=cache,
-            stills=Stills(lambda: locate_ffmpeg(config.ffmpeg.path), stills_bytes),
+            stills=Stills(ffmpeg, stills_bytes),
+            motion=motion,
+            live_motion=LiveMotion(motion, clock),
             clock=clock,
             notes=notes,
             ready=ready,

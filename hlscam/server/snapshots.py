@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from aiohttp import ETag, hdrs, web
 
-from hlscam.domain.picture import Picture, Piece
+from hlscam.domain.picture import Picture, Piece, Position
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import starts_wall_us
 from hlscam.errors import MediaError, NotFound
@@ -61,14 +61,14 @@ async def snapshot(request: web.Request) -> web.Response:
         response = web.Response(body=jpeg, content_type=JPEG)
     response.etag = ETag(etag)
     response.headers[hdrs.CACHE_CONTROL] = _NEWEST if wall_us is None else IMMUTABLE
-    response.headers.update(picture_headers(found.picture))
+    response.headers.update(picture_headers(found.picture.position, found.picture.wall_us))
     return response
 
 
-def picture_headers(picture: Picture) -> dict[str, str]:
+def picture_headers(position: Position, wall_us: int) -> dict[str, str]:
     """When a picture was taken, in Unix seconds, and where it stands."""
-    whole_s, rest_us = divmod(picture.wall_us, US_PER_S)
-    return {"X-Timestamp": f"{whole_s}.{rest_us:06}", "X-Position": str(picture.position)}
+    whole_s, rest_us = divmod(wall_us, US_PER_S)
+    return {"X-Timestamp": f"{whole_s}.{rest_us:06}", "X-Position": str(position)}
 
 
 async def _newest(services: Services, camera: str) -> _Found:
