@@ -15,7 +15,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
-from hlscam.clock import Clock
+from hlscam.clock import Clock, to_the_end
 from hlscam.errors import HlscamError
 from hlscam.services.motion import Feed, Frame, Motion, Pacer
 from hlscam.units import US_PER_S
@@ -51,7 +51,7 @@ class LivePictures:
     async def close(self) -> None:
         """End the decoder."""
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await to_the_end(asyncio.gather(self._task, return_exceptions=True))
 
     async def _run(self) -> None:
         showing = asyncio.create_task(self._show(), name="show live pictures")
@@ -98,6 +98,7 @@ class LiveMotion:
         self._clock = clock
         self._running: dict[Hashable, LivePictures] = {}
         self._ending: dict[Hashable, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def decoders(self) -> int:
@@ -124,13 +125,16 @@ class LiveMotion:
         finally:
             pictures.lookers -= 1
             if not pictures.lookers and self._running.get(key) is pictures:
-                self._ending[key] = asyncio.create_task(self._end_later(key), name=f"end pictures of {camera}")
+                ending = asyncio.create_task(self._end_later(key), name=f"end pictures of {camera}")
+                self._ending[key] = ending
+                self._tasks.add(ending)
+                ending.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """End all."""
         for each in self._ending.values():
             each.cancel()
-        await asyncio.gather(*self._ending.values(), return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         running, self._running, self._ending = self._running, {}, {}
         await asyncio.gather(*(each.close() for each in running.values()))
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from hlscam.adapters.ffmpeg.picture_decoder import PictureDecoder, decoder_command
-from hlscam.clock import Clock
+from hlscam.clock import Clock, to_the_end
 from hlscam.domain.picture import PictureFinder, Position
 from hlscam.errors import MediaError, NotReady
 from hlscam.isobmff.init_section import InitSection
@@ -85,8 +85,7 @@ class Motion:
             finally:
                 self.decoders -= 1
                 feeding.cancel()
-                # A client that goes away may end its handler a second time, right here.
-                await asyncio.shield(asyncio.gather(feeding, decoder.close(), return_exceptions=True))
+                await to_the_end(asyncio.gather(feeding, decoder.close(), return_exceptions=True))
 
 
 class _Finder:

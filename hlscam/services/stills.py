@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 
 from hlscam.adapters.ffmpeg.still import decode_still, still_command
+from hlscam.clock import to_the_end
 from hlscam.domain.picture import Picture, Piece
 
 
@@ -57,7 +58,7 @@ class Stills:
             if not making.waiting and self._making.get(key) is making:
                 del self._making[key]  # who asks from now on begins anew
                 making.task.cancel()
-                await asyncio.gather(making.task, return_exceptions=True)
+                await to_the_end(asyncio.gather(making.task, return_exceptions=True))
 
     async def _make(self, piece: Piece, picture: Picture, alone: bool, width: int | None, key: Hashable) -> bytes:
         async with self._slots:

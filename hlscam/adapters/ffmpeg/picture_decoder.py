@@ -25,6 +25,7 @@ import ffmpeg
 
 from hlscam.adapters.ffmpeg.jpegs import JpegSplitter
 from hlscam.adapters.ffmpeg.still import jpeg_encoding, scaled
+from hlscam.clock import to_the_end
 
 _QUALITY = 5
 """Of 2 (best) to 31: at 720p and 25 pictures a second some 10 Mbit/s."""
@@ -98,7 +99,13 @@ class PictureDecoder:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        await asyncio.shield(asyncio.gather(self._process.wait(), self._listening))
+        await to_the_end(asyncio.gather(self._process.wait(), self._listening, self._drain()))
+
+    async def _drain(self) -> None:
+        """Read what nobody takes any more: a pipe whose reading was paused is closed at its end only."""
+        assert self._process.stdout is not None
+        while await self._process.stdout.read(_READ_BYTES):
+            pass
 
     async def _listen(self) -> None:
         assert self._process.stderr is not None

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import ffmpeg
 
+from hlscam.clock import to_the_end
 from hlscam.errors import MediaError
 
 _QUALITY = 3
@@ -57,7 +58,7 @@ async def decode_still(argv: Sequence[str], piece: bytes) -> bytes:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
-            await asyncio.shield(process.wait())
+            await to_the_end(process.communicate())  # which closes its pipes, too
     if not jpeg:
         words = said.decode("utf-8", "replace").strip().splitlines()
         raise MediaError(
