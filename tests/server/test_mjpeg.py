@@ -192,6 +192,16 @@ async def test_a_client_that_goes_away_leaves_nothing_behind(cinema: Cinema) -> 
     await until(gone, "the decoder has ended")
 
 
+async def test_answers_end_when_the_server_does(cinema: Cinema) -> None:
+    async with cinema.watch("") as live, cinema.watch(f"?from={at(cinema.serving.first_us)}") as past:
+        await asyncio.gather(live.next(), past.next())
+        await cinema.serving.client.server.close()
+        assert children(os.getpid()) == []
+        for watching in (live, past):
+            with pytest.raises((aiohttp.ClientError, asyncio.IncompleteReadError)):
+                await watching.some(1000)
+
+
 async def test_there_is_an_end_to_how_many_can_be_decoded(cinema: Cinema, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hlscam.services.motion._MOST_DECODERS", 1)
     async with cinema.watch("?width=64") as watching:
