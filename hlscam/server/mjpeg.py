@@ -11,12 +11,11 @@ Every part says when its picture was taken (`X-Timestamp`) and where it stands (
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
@@ -36,12 +35,15 @@ from hlscam.server.queries import (
 from hlscam.server.services import SERVICES, Services
 from hlscam.server.snapshots import load_piece, picture_headers
 from hlscam.server.timelines import check_beginning
+from hlscam.services.live_pictures import LivePictures
 from hlscam.services.motion import Frame, Pacer
 from hlscam.units import US_PER_S
 
 log = logging.getLogger(__name__)
 
 _BOUNDARY = "picture"
+_JOINING = 1.25
+"""How much faster than they were taken pictures are played that have just come: who is so near to live comes to it."""
 _UNSENT_BYTES = 16 * 1024
 """What the kernel takes before the network does: a queue there would be seconds of old pictures."""
 
@@ -66,16 +68,18 @@ async def mjpeg(request: web.Request) -> web.StreamResponse:
     await services.footage.check_camera(camera)
     asked = _Asked(camera, picture_width(request), frame_rate(request))
     begin = await _beginning(request, services, camera)
-    async with AsyncExitStack() as stack:
-        frames = await _frames(stack, services, asked, begin)  # what fails here can still be told
-        response = web.StreamResponse()
-        response.headers[hdrs.CONTENT_TYPE] = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-        response.headers[hdrs.CACHE_CONTROL] = "no-store"
-        await response.prepare(request)
-        if request.method != hdrs.METH_HEAD:
-            stack.enter_context(_until_shutdown(request))
-            _keep_queue_short(request)
-            await _send_all(request, response, frames)
+    if begin is not None or not services.live_motion.shows(camera, asked.width):
+        services.motion.check_room()
+    response = web.StreamResponse()
+    response.headers[hdrs.CONTENT_TYPE] = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
+    response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    await response.prepare(request)
+    if request.method != hdrs.METH_HEAD:
+        _keep_queue_short(request)
+        frames = _live(services, asked) if begin is None else _past(services, asked, begin)
+        with _until_shutdown(request):
+            async with aclosing(frames):
+                await _send_all(request, response, frames)
     return response
 
 
@@ -119,49 +123,68 @@ async def _beginning(request: web.Request, services: Services, camera: str) -> _
     return _Beginning(picture.position if picture else Position(number, 0), after=False)
 
 
-async def _frames(
-    stack: AsyncExitStack, services: Services, asked: _Asked, begin: _Beginning | None
-) -> AsyncIterator[Frame]:
-    if begin is None:
-        return await _live(stack, services, asked)
-    services.motion.check_room()
-    feeds = await stack.enter_async_context(aclosing(feeds_from(services, asked.camera, begin.position.media_sequence)))
-    frames = await stack.enter_async_context(aclosing(services.motion.frames(feeds, width=asked.width)))
-    return _past(services, frames, begin, asked.fps)
-
-
-async def _live(stack: AsyncExitStack, services: Services, asked: _Asked) -> AsyncIterator[Frame]:
+async def _live(services: Services, asked: _Asked) -> AsyncGenerator[Frame]:
     """The newest picture whenever the client is ready for one."""
-    camera, clock = asked.camera, services.clock
-    looking = services.live_motion.looking(camera, asked.width, lambda: feeds_live(services, camera))
-    pictures = await stack.enter_async_context(looking)
-
-    async def frames() -> AsyncIterator[Frame]:
-        seen: Frame | None = None
-        due_mono_s = clock.mono_s()
-        while True:
-            seen = await pictures.newer_than(seen)
-            yield seen
-            if asked.fps is not None:
-                due_mono_s = max(due_mono_s + 1 / asked.fps, clock.mono_s())
-                await clock.sleep(due_mono_s - clock.mono_s())
-
-    return frames()
+    async with _looking(services, asked) as pictures:
+        async for frame in _newest(services, asked, pictures):
+            yield frame
 
 
-async def _past(
-    services: Services, decoded: AsyncIterator[Frame], begin: _Beginning, fps: float | None
+async def _past(services: Services, asked: _Asked, begin: _Beginning) -> AsyncGenerator[Frame]:
+    """Picture by picture, as far apart as they were taken; of more than `fps` some are left out.
+
+    It has a decoder of its own until it has come to a picture that those who look at what is live have just seen.
+    """
+    async with AsyncExitStack() as stack:
+        live: LivePictures | None = None
+        async with (
+            aclosing(feeds_from(services, asked.camera, begin.position.media_sequence)) as feeds,
+            aclosing(services.motion.frames(feeds, width=asked.width)) as decoded,
+        ):
+            async for frame in _paced(services, asked, decoded, begin):
+                yield frame
+                if frame.awaited and live is None:
+                    live = await stack.enter_async_context(_looking(services, asked))
+                if live is not None and live.since(frame.position) is not None:
+                    break
+        if live is not None:
+            while missed := live.since(frame.position):
+                for frame in missed:
+                    yield frame
+            async for newer in _newest(services, asked, live):
+                if newer.position > frame.position:
+                    yield newer
+
+
+def _looking(services: Services, asked: _Asked) -> AbstractAsyncContextManager[LivePictures]:
+    return services.live_motion.looking(asked.camera, asked.width, lambda: feeds_live(services, asked.camera))
+
+
+async def _newest(services: Services, asked: _Asked, pictures: LivePictures) -> AsyncIterator[Frame]:
+    seen: Frame | None = None
+    due_mono_s = services.clock.mono_s()
+    while True:
+        seen = await pictures.newer_than(seen)
+        yield seen
+        if asked.fps is not None:
+            due_mono_s = max(due_mono_s + 1 / asked.fps, services.clock.mono_s())
+            await services.clock.sleep(due_mono_s - services.clock.mono_s())
+
+
+async def _paced(
+    services: Services, asked: _Asked, decoded: AsyncIterator[Frame], begin: _Beginning
 ) -> AsyncIterator[Frame]:
-    """Picture by picture, as far apart as they were taken; of more than `fps` some are left out."""
-    pacer, run, next_wall_us = Pacer(services.clock), "", 0
-    step_us = US_PER_S / fps if fps else 0
+    pacer, joining = Pacer(services.clock), Pacer(services.clock, speed=_JOINING)
+    run, next_wall_us = "", 0
+    step_us = US_PER_S / asked.fps if asked.fps else 0
     async for frame in decoded:
-        if frame.run != run:
+        if frame.run != run and not frame.awaited:
             pacer.restart()
-            run, next_wall_us = frame.run, frame.wall_us
+            next_wall_us = frame.wall_us
+        run = frame.run
         if not begin.includes(frame.position) or frame.wall_us < next_wall_us:
             continue
-        await pacer.wait_due(frame.wall_us)
+        await (joining if frame.awaited else pacer).wait_due(frame.wall_us)
         yield frame
         next_wall_us = max(round(next_wall_us + step_us), round(frame.wall_us - step_us))
 
@@ -186,7 +209,7 @@ async def _send_all(request: web.Request, response: web.StreamResponse, frames: 
             request.transport.close()
 
 
-@contextlib.contextmanager
+@contextmanager
 def _until_shutdown(request: web.Request) -> Iterator[None]:
     answering, task = request.app[_ANSWERING], asyncio.current_task()
     assert task is not None

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
 from hlscam.clock import Clock, to_the_end
+from hlscam.domain.picture import Position
 from hlscam.errors import HlscamError
 from hlscam.services.motion import Feed, Frame, Motion, Pacer
 from hlscam.units import US_PER_S
@@ -24,9 +25,12 @@ log = logging.getLogger(__name__)
 
 _GRACE_S = 5.0
 _PAUSE_S = 1.0
+_SHOWN_KEPT = 12
+"""Pictures that were shown last, for whoever comes from the past: half a second of them at 25 a second."""
 _LONGEST_AHEAD_US = 3 * US_PER_S
 """Pictures that were decoded and are to be shown; of more than that the oldest are left out."""
 _CATCHING_UP = 1.02
+"""How much faster than they were taken pictures are shown that come in bursts."""
 
 
 class LivePictures:
@@ -39,6 +43,7 @@ class LivePictures:
         self._clock = clock
         self._changed = asyncio.Event()
         self._decoded: deque[Frame] = deque()
+        self._shown: deque[Frame] = deque(maxlen=_SHOWN_KEPT)
         self._more = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name="live pictures")
 
@@ -47,6 +52,12 @@ class LivePictures:
         while self.newest is None or self.newest is seen:
             await self._changed.wait()
         return self.newest
+
+    def since(self, position: Position) -> list[Frame] | None:
+        """All pictures after that one that were shown until now; None where they are not all known."""
+        if not self._shown or self._shown[0].position > position:
+            return None
+        return [each for each in self._shown if each.position > position]
 
     async def close(self) -> None:
         """End the decoder."""
@@ -86,6 +97,7 @@ class LivePictures:
             if frame.awaited:
                 await pacer.wait_due(frame.wall_us)
             self.newest = frame
+            self._shown.append(frame)
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
 
@@ -100,20 +112,18 @@ class LiveMotion:
         self._ending: dict[Hashable, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def decoders(self) -> int:
-        """How many run."""
-        return len(self._running)
+    def shows(self, camera: str, width: int | None) -> bool:
+        """Whether a decoder for these runs already."""
+        return (camera, width) in self._running
 
     @contextlib.asynccontextmanager
     async def looking(
         self, camera: str, width: int | None, feeds: Callable[[], AsyncGenerator[Feed]]
     ) -> AsyncIterator[LivePictures]:
-        """Look at a camera; `feeds` begins its footage at the live edge. Raises NotReady without room for it."""
+        """Look at a camera; `feeds` begins its footage at the live edge."""
         key = (camera, width)
         pictures = self._running.get(key)
         if pictures is None:
-            self._motion.check_room()
             pictures = LivePictures(lambda: self._motion.frames(feeds(), width=width), self._clock)
             self._running[key] = pictures
         ending = self._ending.pop(key, None)
