@@ -174,8 +174,7 @@ async def _newest(services: Services, asked: _Asked, pictures: LivePictures) -> 
 async def _paced(
     services: Services, asked: _Asked, decoded: AsyncIterator[Frame], begin: _Beginning
 ) -> AsyncIterator[Frame]:
-    pacer, joining = Pacer(services.clock), Pacer(services.clock, speed=_JOINING)
-    run, next_wall_us = "", 0
+    pacer, run, next_wall_us = Pacer(services.clock), "", 0
     step_us = US_PER_S / asked.fps if asked.fps else 0
     async for frame in decoded:
         if frame.run != run and not frame.awaited:
@@ -184,7 +183,7 @@ async def _paced(
         run = frame.run
         if not begin.includes(frame.position) or frame.wall_us < next_wall_us:
             continue
-        await (joining if frame.awaited else pacer).wait_due(frame.wall_us)
+        await pacer.wait_due(frame.wall_us, speed=_JOINING if frame.awaited else 1)
         yield frame
         next_wall_us = max(round(next_wall_us + step_us), round(frame.wall_us - step_us))
 

@@ -29,8 +29,10 @@ _SHOWN_KEPT = 12
 """Pictures that were shown last, for whoever comes from the past: half a second of them at 25 a second."""
 _LONGEST_AHEAD_US = 3 * US_PER_S
 """Pictures that were decoded and are to be shown; of more than that the oldest are left out."""
-_CATCHING_UP = 1.02
-"""How much faster than they were taken pictures are shown that come in bursts."""
+_EVEN, _CATCHING_UP = 1.02, 1.25
+"""How much faster than they were taken pictures are shown: always a little, so that they are no later than it takes to
+show bursts evenly; and more where many wait, since the camera had stalled or a recording began."""
+_MANY_US = US_PER_S
 
 
 class LivePictures:
@@ -88,18 +90,22 @@ class LivePictures:
                 self._more.set()
 
     async def _show(self) -> None:
-        pacer = Pacer(self._clock, speed=_CATCHING_UP)
+        pacer = Pacer(self._clock)
         while True:
             while not self._decoded:
                 self._more.clear()
                 await self._more.wait()
             frame = self._decoded.popleft()
             if frame.awaited:
-                await pacer.wait_due(frame.wall_us)
+                await pacer.wait_due(frame.wall_us, speed=self._speed(frame))
             self.newest = frame
             self._shown.append(frame)
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
+
+    def _speed(self, frame: Frame) -> float:
+        waiting_us = self._decoded[-1].wall_us - frame.wall_us if self._decoded else 0
+        return _CATCHING_UP if waiting_us > _MANY_US else _EVEN
 
 
 class LiveMotion:

@@ -127,28 +127,26 @@ async def _feed_run(decoder: PictureDecoder, finder: _Finder, begin: Feed, feeds
 
 
 class Pacer:
-    """When to show each picture: as far apart as they were taken.
+    """When to show each picture: as long after the one before as it was taken after it.
 
-    A picture that comes too late is shown at once, and those after it as much later. `speed` 1.02 makes up for that
-    little by little: it keeps pictures that come in bursts just as late as it takes to show them evenly.
+    A picture that comes too late is shown at once, and those after it as much later.
     """
 
-    def __init__(self, clock: Clock, *, speed: float = 1.0) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._speed = speed
-        self._anchor: tuple[float, int] | None = None
+        self._last: tuple[float, int] | None = None
+        """When the last picture was shown, and when it was taken."""
 
     def restart(self) -> None:
         """What comes next is shown at once."""
-        self._anchor = None
+        self._last = None
 
-    async def wait_due(self, wall_us: int) -> None:
-        """Until the picture that was taken then is due."""
-        now_mono_s = self._clock.mono_s()
-        if self._anchor is not None:
-            mono_s, anchor_wall_us = self._anchor
-            due_mono_s = mono_s + (wall_us - anchor_wall_us) / US_PER_S / self._speed
-            if due_mono_s > now_mono_s:
-                await self._clock.sleep(due_mono_s - now_mono_s)
-                return
-        self._anchor = (now_mono_s, wall_us)
+    async def wait_due(self, wall_us: int, *, speed: float = 1.0) -> None:
+        """Until the picture that was taken then is due; at a higher speed it is earlier."""
+        now_mono_s = due_mono_s = self._clock.mono_s()
+        if self._last is not None:
+            mono_s, last_wall_us = self._last
+            due_mono_s = max(mono_s + (wall_us - last_wall_us) / US_PER_S / speed, now_mono_s)
+        self._last = (due_mono_s, wall_us)
+        if due_mono_s > now_mono_s:
+            await self._clock.sleep(due_mono_s - now_mono_s)
