@@ -53,6 +53,10 @@ async def clocks_of_segment(serving: Serving, number: int, folder: Path) -> list
     return [Picture(WIDTH, HEIGHT, gray[n : n + size]).clock_ms() for n in range(0, len(gray), size)]
 
 
+def with_two_segments(serving: Serving) -> Recording:
+    return next(each for each in serving.recordings if len(each.segments) >= 2)
+
+
 def segment_start_us(recording: Recording, index: int) -> int:
     return recording.wall_us_at(sum(recording.segments.durations_ticks[:index]))
 
@@ -81,7 +85,7 @@ async def test_exact_is_the_very_picture_of_a_moment(serving: Serving, folder: P
 
 async def test_without_exact_it_is_the_nearest_that_decodes_alone(serving: Serving, folder: Path) -> None:
     """A segment has one, its first; and it is decoded once for all moments of the segment."""
-    recording = serving.recordings[0]
+    recording = with_two_segments(serving)
     start_us = segment_start_us(recording, 1)
     (first, *_) = await clocks_of_segment(serving, recording.first_media_sequence + 1, folder)
     answers = [await serving.ask(f"{SNAPSHOT}?time={at(start_us + ms * 1000)}") for ms in (0, 400, 900)]
@@ -179,7 +183,7 @@ async def test_what_is_kept_is_bounded(serve: Serve, archive_folder: Path) -> No
 
 async def test_a_segment_without_a_sync_sample_is_decoded_from_the_one_before(serving: Serving, folder: Path) -> None:
     """As of a camera whose GOP is longer than a segment can be: here only said so, and so all of both is decoded."""
-    recording = serving.recordings[0]
+    recording = with_two_segments(serving)
     index, number = 1, recording.first_media_sequence + 1
     table = replace(recording.segments, independents=bytearray(recording.segments.independents))
     table.independents[index] = False
