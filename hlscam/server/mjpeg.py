@@ -73,6 +73,7 @@ async def mjpeg(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse()
     response.headers[hdrs.CONTENT_TYPE] = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would collect pictures before it passes them on
     await response.prepare(request)
     if request.method != hdrs.METH_HEAD:
         _keep_queue_short(request)

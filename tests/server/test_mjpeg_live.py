@@ -49,9 +49,9 @@ class Live:
 
         await until(ended, "no decoder runs")
 
-    def recorders(self) -> list[int]:
-        """The processes that record."""
-        return [pid for pid in children(os.getpid()) if b"strftime" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    def processes(self, word: bytes) -> list[int]:
+        """The ffmpegs whose command line has this word."""
+        return [pid for pid in children(os.getpid()) if word in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -182,7 +182,7 @@ async def test_a_camera_that_goes_and_comes_ends_nothing(live: Live, query: str)
     run = live.stream.recordings[-1].run
     async with watch_mjpeg(live.session, live.url(query.format(newest_number(live)))) as watching:
         before = await watching.next()
-        (recorder,) = live.recorders()
+        (recorder,) = live.processes(b"strftime")
         os.kill(recorder, signal.SIGKILL)
         await until_changed(live.stream, lambda: live.stream.recordings[-1].run != run)
         begins = live.stream.recordings[-1].first_media_sequence
@@ -195,3 +195,14 @@ async def _until_segment(watching: Watching, number: int) -> Shown:
     while (picture := await watching.next()).position[0] < number:
         pass
     return picture
+
+
+async def test_a_decoder_that_dies_is_replaced(live: Live, caplog: pytest.LogCaptureFixture) -> None:
+    async with watch_mjpeg(live.session, live.url()) as watching:
+        before = await watching.next()
+        (decoder,) = live.processes(b"image2pipe")
+        os.kill(decoder, signal.SIGKILL)
+        after = await _until_segment(watching, before.position[0] + 2)
+        assert live.processes(b"image2pipe") != [decoder]
+    assert after.timestamp > before.timestamp
+    assert "live pictures begin anew: the decoder has ended" in caplog.text
