@@ -21,7 +21,7 @@ from aiohttp import ETag, hdrs, web
 from hlscam.domain.picture import Picture, Piece, Position
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import starts_wall_us
-from hlscam.errors import MediaError, NotFound
+from hlscam.errors import DecodingError, NotFound
 from hlscam.isobmff.init_section import read_init_section
 from hlscam.server.queries import not_in_future, optional_time, picture_width, switch
 from hlscam.server.responses import IMMUTABLE, not_modified
@@ -94,7 +94,7 @@ async def _at(services: Services, camera: str, wall_us: int, *, exact: bool) -> 
 
 def _found(recording: Recording, piece: Piece, picture: Picture | None, *, alone: bool) -> _Found:
     if picture is None:
-        raise MediaError(f"{recording.name} has no picture there that decodes alone", box_type="mdat", offset=0)
+        raise DecodingError(f"{recording.name} has no picture there that decodes alone")
     return _Found(recording, piece, picture, alone)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hlscam.adapters.ffmpeg.picture_decoder import PictureDecoder, decoder_command
 from hlscam.clock import Clock, to_the_end
 from hlscam.domain.picture import PictureFinder, Position
-from hlscam.errors import MediaError, NotReady
+from hlscam.errors import DecodingError, NotReady
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.pictures import coded_pictures
 from hlscam.units import US_PER_S
@@ -66,7 +66,7 @@ class Motion:
     async def frames(self, feeds: AsyncIterator[Feed], *, width: int | None) -> AsyncGenerator[Frame]:
         """All pictures of these feeds, as they are shown, as wide as the source or `width` if that is less.
 
-        Close it when done (`aclosing`). Raises MediaError when decoding fails, and what `feeds` raises.
+        Close it when done (`aclosing`). Raises DecodingError, MediaError, and what `feeds` raises.
         """
         argv = decoder_command(await self._ffmpeg(), width=width)
         begin = await anext(feeds, None)
@@ -80,7 +80,7 @@ class Motion:
                     if frame is not None:
                         yield frame
                 if not feeding.done():
-                    raise MediaError("the decoder has ended", box_type="mdat", offset=0)
+                    raise DecodingError("the decoder has ended")
                 begin = await feeding
             finally:
                 self.decoders -= 1

@@ -40,7 +40,7 @@ class Stills:
     async def jpeg(self, piece: Piece, picture: Picture, *, alone: bool, width: int | None, key: Hashable) -> bytes:
         """A picture of a piece as JPEG, as wide as the source or `width` if that is less.
 
-        `alone`: it decodes alone, and that is all that is decoded. Raises MediaError when it cannot be decoded.
+        `alone`: it decodes alone, and that is all that is decoded. Raises DecodingError when it cannot be decoded.
         """
         kept = self._kept.get(key)
         if kept is not None:

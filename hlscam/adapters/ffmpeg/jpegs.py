@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hlscam.errors import MediaError
+from hlscam.errors import DecodingError
 
 _START, _SCAN, _END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
@@ -20,7 +20,7 @@ class JpegSplitter:
         self._in_scan = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The JPEGs that these bytes complete. Raises MediaError for a stream of something else."""
+        """The JPEGs that these bytes complete. Raises DecodingError for a stream of something else."""
         self._held += data
         whole = []
         while (end := self._find_end()) is not None:
@@ -38,7 +38,7 @@ class JpegSplitter:
             marker = bytes(held[self._at : self._at + 2])
             if self._at == 0:
                 if marker != _START:
-                    raise MediaError("this is no JPEG", box_type="jpeg", offset=0)
+                    raise DecodingError("this is no JPEG")
                 self._at = 2
                 continue
             self._in_scan = marker == _SCAN

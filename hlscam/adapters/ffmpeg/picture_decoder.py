@@ -84,7 +84,7 @@ class PictureDecoder:
         self._process.stdin.close()
 
     async def take(self) -> DecodedPicture | None:
-        """The next picture; None when there is none any more. Raises MediaError when what comes is no JPEG."""
+        """The next picture; None when there is none any more. Raises DecodingError when what comes is no JPEG."""
         assert self._process.stdout is not None
         while not self._jpegs:
             data = await self._process.stdout.read(_READ_BYTES)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import ffmpeg
 
 from hlscam.clock import to_the_end
-from hlscam.errors import MediaError
+from hlscam.errors import DecodingError
 
 _QUALITY = 3
 """Of 2 (best) to 31; what is seen of it is little, and the size is half of that at 2."""
@@ -47,13 +47,13 @@ def jpeg_encoding(quality: int) -> dict[str, str | int]:
 
 
 async def decode_still(argv: Sequence[str], piece: bytes) -> bytes:
-    """Run it; the JPEG. Raises MediaError when none comes out. The process is gone in any case, also when cancelled."""
+    """Run it; the JPEG. Raises DecodingError when none comes out. The process is gone then, also when cancelled."""
     process = await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, stderr=PIPE)
     try:
         async with asyncio.timeout(_LONGEST_S):
             jpeg, said = await process.communicate(piece)
     except TimeoutError:
-        raise MediaError(f"its decoding took longer than {_LONGEST_S:g} s", box_type="mdat", offset=0) from None
+        raise DecodingError(f"its decoding took longer than {_LONGEST_S:g} s") from None
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -61,7 +61,5 @@ async def decode_still(argv: Sequence[str], piece: bytes) -> bytes:
             await to_the_end(process.communicate())  # which closes its pipes, too
     if not jpeg:
         words = said.decode("utf-8", "replace").strip().splitlines()
-        raise MediaError(
-            f"no picture can be decoded: {words[-1] if words else 'ffmpeg is silent'}", box_type="mdat", offset=0
-        )
+        raise DecodingError(f"no picture can be decoded: {words[-1] if words else 'ffmpeg is silent'}")
     return jpeg

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlscam.adapters.ffmpeg.jpegs import JpegSplitter
-from hlscam.errors import MediaError
+from hlscam.errors import DecodingError
 
 
 def jpeg(comment: bytes, scan: bytes) -> bytes:
@@ -34,5 +34,5 @@ def test_whatever_the_pieces(parts: list[tuple[bytes, bytes]], cuts: list[int]) 
 
 
 def test_something_else_is_refused() -> None:
-    with pytest.raises(MediaError, match="no JPEG"):
+    with pytest.raises(DecodingError, match="no JPEG"):
         JpegSplitter().feed(b"GIF89a")

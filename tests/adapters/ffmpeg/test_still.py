@@ -14,7 +14,7 @@ import pytest
 
 from hlscam.adapters.ffmpeg.still import decode_still, still_command
 from hlscam.domain.picture import Piece, Position
-from hlscam.errors import MediaError
+from hlscam.errors import DecodingError
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.reader import read_events
@@ -128,7 +128,7 @@ async def test_what_cannot_be_decoded_is_told(clip: Callable[[str], Path]) -> No
     piece = pieces(clip("h264"))[0]
     argv = still_command(ffmpeg_path(), width=None, at_ticks=None)
     for media in (b"", piece.init.data, bytes(5000)):
-        with pytest.raises(MediaError, match="no picture can be decoded: "):
+        with pytest.raises(DecodingError, match="no picture can be decoded: "):
             await decode_still(argv, media)
 
 
