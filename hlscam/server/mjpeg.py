@@ -24,6 +24,7 @@ from hlscam.domain.picture import Position
 from hlscam.domain.timeline import starts_wall_us
 from hlscam.errors import HlscamError, InvalidRequest
 from hlscam.server.feeds import feeds_from, feeds_live
+from hlscam.server.pieces import load_piece
 from hlscam.server.queries import (
     TimelineRange,
     frame_rate,
@@ -33,7 +34,7 @@ from hlscam.server.queries import (
     picture_width,
 )
 from hlscam.server.services import SERVICES, Services
-from hlscam.server.snapshots import load_piece, picture_headers
+from hlscam.server.snapshots import picture_headers
 from hlscam.server.timelines import check_beginning
 from hlscam.services.live_pictures import LivePictures
 from hlscam.services.motion import Frame, Pacer

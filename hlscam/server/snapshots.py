@@ -5,14 +5,10 @@ that the segment begins with: one picture is decoded in place of up to a whole s
 finds it in the cache most of the time. With `exact=1` it is the very picture that was on the screen at that moment.
 The newest picture is always exact. `X-Timestamp` says when the picture that is shown was taken, and asking for just
 that time with `exact=1` gives the same picture.
-
-A segment without a sync sample (of a camera whose GOP is longer than a segment can be) is decoded from the one before
-it that has one.
 """
 
 from __future__ import annotations
 
-import asyncio
 from bisect import bisect_right
 from dataclasses import dataclass
 
@@ -22,7 +18,7 @@ from hlscam.domain.picture import Picture, Piece, Position
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import starts_wall_us
 from hlscam.errors import DecodingError, NotFound
-from hlscam.isobmff.init_section import read_init_section
+from hlscam.server.pieces import in_progress, load_piece, load_progress
 from hlscam.server.queries import not_in_future, optional_time, picture_width, switch
 from hlscam.server.responses import IMMUTABLE, not_modified
 from hlscam.server.services import SERVICES, Services
@@ -72,6 +68,10 @@ def picture_headers(position: Position, wall_us: int) -> dict[str, str]:
 
 
 async def _newest(services: Services, camera: str) -> _Found:
+    progress = in_progress(services, camera)
+    if progress is not None:
+        piece = await load_progress(services, progress)
+        return _found(progress.recording, piece, piece.shown_at(progress.end_wall_us), alone=False)
     recording = services.live.stream(camera).newest
     if recording is None or not recording.segments:
         raise no_footage_yet(services, camera)
@@ -80,12 +80,16 @@ async def _newest(services: Services, camera: str) -> _Found:
 
 
 async def _at(services: Services, camera: str, wall_us: int, *, exact: bool) -> _Found:
-    recordings = await services.footage.recordings(camera, from_wall_us=wall_us, to_wall_us=wall_us + 1, limit=1)
-    if not recordings:
-        raise await _nothing_at(services, camera, wall_us)
-    recording = recordings[0]
-    index = bisect_right(starts_wall_us(recording), wall_us) - 1
-    piece = await load_piece(services, recording, index)
+    progress = in_progress(services, camera)
+    if progress is not None and progress.start_wall_us <= wall_us < progress.end_wall_us:
+        recording, index, piece = progress.recording, progress.index, await load_progress(services, progress)
+    else:
+        found = await services.footage.recordings(camera, from_wall_us=wall_us, to_wall_us=wall_us + 1, limit=1)
+        if not found:
+            raise await _nothing_at(services, camera, wall_us)
+        recording = found[0]
+        index = bisect_right(starts_wall_us(recording), wall_us) - 1
+        piece = await load_piece(services, recording, index)
     if exact:
         return _found(recording, piece, piece.shown_at(wall_us), alone=False)
     nearest = piece.nearest_alone(wall_us, recording.first_media_sequence + index)
@@ -96,21 +100,6 @@ def _found(recording: Recording, piece: Piece, picture: Picture | None, *, alone
     if picture is None:
         raise DecodingError(f"{recording.name} has no picture there that decodes alone")
     return _Found(recording, piece, picture, alone)
-
-
-async def load_piece(services: Services, recording: Recording, index: int) -> Piece:
-    """A segment of a recording, behind those that it takes to decode it. Raises as `Footage.segment` does."""
-    first = index
-    while first and not recording.segments.independents[first]:
-        first -= 1
-    init = read_init_section(await services.footage.init_section(recording.init_hash))
-    segments = await asyncio.gather(*(_segment(services, recording, at) for at in range(first, index + 1)))
-    return Piece.of(recording, first, segments, init)
-
-
-async def _segment(services: Services, recording: Recording, index: int) -> bytes:
-    key = (recording.camera, recording.name, index)
-    return await services.cache.get(key, lambda: services.footage.segment(recording, index))
 
 
 async def _nothing_at(services: Services, camera: str, wall_us: int) -> NotFound:

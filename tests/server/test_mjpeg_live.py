@@ -206,3 +206,30 @@ async def test_a_decoder_that_dies_is_replaced(live: Live, caplog: pytest.LogCap
         assert live.processes(b"image2pipe") != [decoder]
     assert after.timestamp > before.timestamp
     assert "live pictures begin anew: the decoder has ended" in caplog.text
+
+
+async def test_pictures_are_shown_before_their_segment_is_listed(live: Live) -> None:
+    async with watch_mjpeg(live.session, live.url()) as watching:
+        for _ in range(15):
+            picture = await watching.next()
+            if picture.position[0] > newest_number(live):
+                break
+        else:
+            pytest.fail("all pictures were of segments that were listed already")
+
+
+async def test_a_still_of_the_segment_in_progress(live: Live, tmp_path: Path) -> None:
+    """The newest picture, and later the very same by its time, when its segment is listed."""
+    snapshot = f"{live.server.url}api/v1/cameras/{CAMERA}/snapshot.jpg"
+    while True:
+        async with live.session.get(snapshot) as response:
+            newest, number = await response.read(), int(response.headers["X-Position"].partition(".")[0])
+            timestamp, position = response.headers["X-Timestamp"], response.headers["X-Position"]
+        if number > newest_number(live):
+            break
+    for _ in range(2):
+        async with live.session.get(f"{snapshot}?time={timestamp}&exact=1") as response:
+            assert (response.headers["X-Position"], await response.read()) == (position, newest)
+        async with live.session.get(f"{snapshot}?time={timestamp}") as response:
+            assert response.headers["X-Position"] == f"{number}.0"
+        await until_changed(live.stream, lambda: newest_number(live) >= number)
