@@ -75,3 +75,7 @@ class MediaError(HlscamError):
         super().__init__(f"{message} (box {box_type!r} at byte {offset})")
         self.box_type = box_type
         self.offset = offset
+
+
+class DecodingError(HlscamError):
+    """No picture comes out of footage that should have some."""

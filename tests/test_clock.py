@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from hlscam.clock import Clock, SystemClock, first_of
+from hlscam.clock import Clock, SystemClock, first_of, to_the_end
 from hlscam.units import US_PER_S
 from tests.manual_clock import NOON_WALL_US, ManualClock
 
@@ -114,3 +114,30 @@ async def test_who_waits_for_the_first_is_told_what_it_raises_and_may_be_cancell
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_what_must_be_done_is_done_however_often_one_is_cancelled() -> None:
+    may_end, done = asyncio.Event(), list[str]()
+
+    async def work() -> None:
+        await may_end.wait()
+        done.append("work")
+
+    waiting = asyncio.create_task(to_the_end(work()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+        waiting.cancel()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert done == ["work"]
+
+
+async def test_what_must_be_done_may_fail() -> None:
+    async def fails() -> None:
+        raise ValueError("a reason")
+
+    with pytest.raises(ValueError, match="a reason"):
+        await to_the_end(fails())

@@ -48,13 +48,13 @@ def part_target_us(part_duration_s: float, frame_rate: float) -> int:
 class LowLatency:
     """The parts that a playlist lists, by their segments' numbers; `following` is the segment in progress.
 
-    `hint` is the position of the part to come; None where that is not known.
+    `hint` is the position of the part to come: there is always one (4.4.5.3), or players would wait for none.
     """
 
     part_target_us: int
     parts: Mapping[int, Sequence[Part]]
     following: int
-    hint: tuple[int, int] | None
+    hint: tuple[int, int]
 
     @classmethod
     def of(cls, parts: Sequence[Part], *, end_media_sequence: int, target_us: int) -> LowLatency:
@@ -62,7 +62,7 @@ class LowLatency:
         rows = {number: list(row) for number, row in groupby(parts, key=lambda each: each.media_sequence)}
         shown = {number: _listable(row, target_us) for number, row in rows.items()}
         is_shown = len(shown.get(end_media_sequence, [])) == len(rows.get(end_media_sequence, []))
-        hint = next_position(parts, end_media_sequence) if is_shown else None
+        hint = next_position(parts, end_media_sequence) if is_shown else (end_media_sequence + 1, 0)
         return cls(target_us, shown, end_media_sequence, hint)
 
 

@@ -259,8 +259,7 @@ def _edge(last: Span, low_latency: LowLatency) -> Iterator[str]:
             map_uri=_map_uri(first.init_hash),
             previous_map_uri=map_uri,
         )
-    if low_latency.hint is not None:
-        yield render_hint("{}.{}.m4s".format(*low_latency.hint))
+    yield render_hint("{}.{}.m4s".format(*low_latency.hint))
 
 
 def _line(part: Part) -> PartLine:

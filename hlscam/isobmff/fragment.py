@@ -17,7 +17,8 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from itertools import repeat
+from itertools import accumulate, repeat
+from typing import NamedTuple
 
 from hlscam.errors import MediaError
 from hlscam.isobmff.boxes import child_header
@@ -106,11 +107,7 @@ def parse_fragment(
     default to the moof's own. `expected_decode_ticks`, the end of the fragment before, stands in where the moof gives
     no video decode time; without it the audio's is converted. Raises MediaError.
     """
-    video, audio = _Run(), _Run()
-    body = 16 if moof[:4] == b"\0\0\0\1" else 8
-    for kind, at, stop in _children(moof, body, len(moof), moof_offset):
-        if kind == b"traf":
-            _track_fragment(moof, at, stop, moof_offset, init, video, audio)
+    video, audio = _runs(moof, moof_offset, init)
     decode_ticks = video.decode_ticks
     if decode_ticks is None:
         decode_ticks = _stand_in(expected_decode_ticks, audio, init)
@@ -143,6 +140,24 @@ def parse_fragment(
     )
 
 
+class Sample(NamedTuple):
+    """A video sample: when it is shown, how much later that is than it is decoded, and whether it decodes alone."""
+
+    shown_ticks: int
+    offset_ticks: int
+    is_sync: bool
+
+
+def parse_samples(moof: bytes, moof_offset: int, init: InitSection) -> list[Sample]:
+    """The video samples of a fragment whose whole `moof` box is given, in decode order. Raises MediaError."""
+    video, _ = _runs(moof, moof_offset, init)
+    decoded = accumulate(video.steps, initial=video.decode_ticks or 0)
+    return [
+        Sample(ticks + offset, offset, not flags & _NON_SYNC)
+        for ticks, offset, flags in zip(decoded, video.offsets, video.flags, strict=False)
+    ]
+
+
 def parse_prft(prft: bytes, offset: int) -> int:
     """UTC in microseconds since 1970 of a whole `prft` box (ISO/IEC 14496-12 8.16.5). Raises MediaError.
 
@@ -155,6 +170,16 @@ def parse_prft(prft: bytes, offset: int) -> int:
     if unix_s < 0:
         unix_s += _NTP_ERA_S
     return int(unix_s * 1_000_000 + (fraction * 1_000_000 >> 32))
+
+
+def _runs(moof: bytes, moof_offset: int, init: InitSection) -> tuple[_Run, _Run]:
+    """What a whole `moof` says of the video and of the audio track."""
+    video, audio = _Run(), _Run()
+    body = 16 if moof[:4] == b"\0\0\0\1" else 8
+    for kind, at, stop in _children(moof, body, len(moof), moof_offset):
+        if kind == b"traf":
+            _track_fragment(moof, at, stop, moof_offset, init, video, audio)
+    return video, audio
 
 
 def _children(data: bytes, at: int, end: int, base: int) -> list[tuple[bytes, int, int]]:

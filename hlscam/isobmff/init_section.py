@@ -126,6 +126,14 @@ def parse_init_section(ftyp: bytes, moov: bytes, moov_offset: int) -> InitSectio
     return InitSection(data, hashlib.sha256(data).hexdigest()[:16], video, audio, comment, title)
 
 
+def read_init_section(data: bytes) -> InitSection:
+    """An init section as it is served. Raises MediaError."""
+    moov = find_box(data, "moov", 0, len(data))
+    if moov is None:
+        raise MediaError("there is no moov", box_type="moov", offset=len(data))
+    return parse_init_section(data[: moov.offset], data[moov.offset : moov.end], moov.offset)
+
+
 def _tracks(movie: Movie) -> tuple[VideoTrack | None, AudioTrack | None]:
     video: VideoTrack | None = None
     audio: AudioTrack | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from hlscam.server import api, media, playlists, timelines
+from hlscam.server import api, media, mjpeg, playlists, snapshots, timelines
 from hlscam.server.cors import Cors, answer_options
 from hlscam.server.page_files import PageFiles
 from hlscam.server.problems import problems
@@ -20,6 +20,7 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
     application[SERVICES] = services
     application.on_response_prepare.append(Cors(services.config.server.cors_origins).add_headers)
     application.on_response_prepare.append(_name_server)
+    mjpeg.prepare(application)
     application.add_routes(
         [
             web.get(f"/hls{_CAMERA}/index.m3u8", playlists.multivariant),
@@ -29,11 +30,13 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
             web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.{part:[0-9]+}.m4s", media.part),
             web.get(f"/hls{_CAMERA}" + "/init-{hash}.mp4", media.init_section),
             web.get(f"/recordings{_CAMERA}" + "/{name}.mp4", media.whole_recording),
+            web.get(f"/mjpeg{_CAMERA}", mjpeg.mjpeg),
             web.get(f"{_API}/cameras", api.cameras),
             web.get(f"{_API}/cameras{_CAMERA}", api.camera),
             web.get(f"{_API}/cameras{_CAMERA}/recordings", api.recordings),
             web.get(f"{_API}/cameras{_CAMERA}/recordings/at", api.recording_at),
             web.get(f"{_API}/cameras{_CAMERA}/timeline", api.timeline),
+            web.get(f"{_API}/cameras{_CAMERA}/snapshot.jpg", snapshots.snapshot),
             web.get(f"{_API}/status", api.status),
             web.get("/healthz", api.healthz),
             web.get("/readyz", api.readyz),

@@ -15,7 +15,7 @@ from yarl import URL
 from hlscam.domain.config import is_loopback
 
 _METHODS = "GET, HEAD, OPTIONS"
-_EXPOSED = "Content-Length, Content-Range, Date, ETag"
+_EXPOSED = "Content-Length, Content-Range, Date, ETag, X-Position, X-Timestamp"
 _PREFLIGHT_MAX_AGE_S = 86_400
 
 

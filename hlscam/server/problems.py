@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from hlscam.errors import (
     ArchiveError,
     CatalogError,
+    DecodingError,
     Gone,
     HlscamError,
     InvalidRequest,
@@ -29,6 +30,7 @@ STATUS_OF: dict[type[HlscamError], int] = {
     ArchiveError: 503,
     CatalogError: 503,
     MediaError: 500,
+    DecodingError: 500,
     HlscamError: 500,
 }
 _RETRY_AFTER_S = 2

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from hlscam.domain.picture import Position
 from hlscam.errors import InvalidRequest
 from hlscam.units import US_PER_S, parse_time
 
 LARGEST_PAGE = 1000
 _DEFAULT_PAGE = 100
+SMALLEST_WIDTH, LARGEST_WIDTH = 16, 3840
+_WIDTHS = f"{SMALLEST_WIDTH} to {LARGEST_WIDTH} pixels"
+SLOWEST_FPS, FASTEST_FPS = 0.1, 60
+_FRAME_RATE = re.compile(r"\d{1,2}(\.\d{1,3})?", re.ASCII)
 _FUTURE_ALLOWED_US = 60 * US_PER_S
 
 
@@ -91,6 +97,33 @@ def optional_number(
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise InvalidRequest(f"`{name}` is {what}, not {text!r}")
     return int(text)
+
+
+def picture_width(request: web.Request) -> int | None:
+    """`?width=` of a picture in pixels; None as large as it is. Raises InvalidRequest."""
+    width = optional_number(request, "width", _WIDTHS)
+    if width is not None and not SMALLEST_WIDTH <= width <= LARGEST_WIDTH:
+        raise InvalidRequest(f"`width` is {_WIDTHS}, not {width}")
+    return width
+
+
+def frame_rate(request: web.Request) -> float | None:
+    """`?fps=`, how many pictures a second at most; None for all. Raises InvalidRequest."""
+    text = request.query.get("fps")
+    if text is None:
+        return None
+    if not _FRAME_RATE.fullmatch(text) or not SLOWEST_FPS <= float(text) <= FASTEST_FPS:
+        raise InvalidRequest(f"`fps` is {SLOWEST_FPS} to {FASTEST_FPS} pictures a second, not {text!r}")
+    return float(text)
+
+
+def picture_position(request: web.Request, name: str) -> Position | None:
+    """The position of a picture that may be given. Raises InvalidRequest."""
+    text = request.query.get(name)
+    try:
+        return None if text is None else Position.parse(text)
+    except ValueError:
+        raise InvalidRequest(f"`{name}` is what X-Position said, such as 1795385400.48, not {text!r}") from None
 
 
 def switch(request: web.Request, name: str) -> bool:

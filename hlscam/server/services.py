@@ -10,6 +10,7 @@ from aiohttp import web
 
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
+from hlscam.adapters.ffmpeg.features import locate_ffmpeg
 from hlscam.clock import Clock
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.config import Config
@@ -17,6 +18,12 @@ from hlscam.server.footage import Footage
 from hlscam.server.holding import Holding
 from hlscam.server.segment_cache import SegmentCache
 from hlscam.services.live import LiveStreams
+from hlscam.services.live_pictures import LiveMotion
+from hlscam.services.motion import Motion
+from hlscam.services.stills import Stills
+
+_MB = 1024 * 1024
+_MOST_STILLS_MB = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,9 @@ class Services:
     footage: Footage
     cache: SegmentCache
     holding: Holding
+    stills: Stills
+    motion: Motion
+    live_motion: LiveMotion
     clock: Clock
     notes: Callable[[str], CameraNotes | None]
     ready: Callable[[], str]
@@ -52,7 +62,10 @@ class Services:
         ready: Callable[[], str],
     ) -> Self:
         """The services of an archive and its books: what serves from them is made here."""
-        cache = SegmentCache(config.server.cache_mb * 1024 * 1024)
+        cache = SegmentCache(config.server.cache_mb * _MB)
+        ffmpeg = lambda: locate_ffmpeg(config.ffmpeg.path)  # noqa: E731
+        motion = Motion(ffmpeg)
+        stills_bytes = min(config.server.cache_mb, _MOST_STILLS_MB) * _MB
         return cls(
             config=config,
             archive=archive,
@@ -61,6 +74,9 @@ class Services:
             footage=Footage(config, archive, catalog, live, cache),
             cache=cache,
             holding=Holding(live, clock),
+            stills=Stills(ffmpeg, stills_bytes),
+            motion=motion,
+            live_motion=LiveMotion(motion, clock),
             clock=clock,
             notes=notes,
             ready=ready,

@@ -6,13 +6,23 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 
-from tests.bench import cpu, first_picture, latency, ll_hls_viewers, long_playlist, write_amplification, ws_clients
+from tests.bench import (
+    cpu,
+    first_picture,
+    latency,
+    ll_hls_viewers,
+    long_playlist,
+    stills,
+    write_amplification,
+    ws_clients,
+)
 from tests.bench.figure import Figure
 
 BENCHES: dict[str, Callable[[], Awaitable[list[Figure]]]] = {
     "long_playlist": long_playlist.measure,
     "write_amplification": write_amplification.measure,
     "first_picture": first_picture.measure,
+    "stills": stills.measure,
     "latency": latency.measure,
     "ll_hls_viewers": ll_hls_viewers.measure,
     "ws_clients": ws_clients.measure,

@@ -15,9 +15,10 @@ from hlscam.domain.config import Config
 from hlscam.units import US_PER_S
 from tests.server.serving import CAMERA, Answer, Serve, Serving, at, make_config, problem_of
 
-MPEGURL, MP4, JSON, PROBLEM = (
+MPEGURL, MP4, JPEG, JSON, PROBLEM = (
     "application/vnd.apple.mpegurl",
     "video/mp4",
+    "image/jpeg",
     "application/json",
     "application/problem+json",
 )
@@ -35,6 +36,8 @@ ROUTES = {
     "/api/v1/cameras/gate/recordings": (JSON, "no-store"),
     "/api/v1/cameras/gate/recordings/at?time={last_but_1ms}": (JSON, "no-store"),
     "/api/v1/cameras/gate/timeline?from={last_but_1ms}": (JSON, "no-store"),
+    "/api/v1/cameras/gate/snapshot.jpg": (JPEG, "public, max-age=1"),
+    "/api/v1/cameras/gate/snapshot.jpg?time={last_but_1ms}": (JPEG, IMMUTABLE),
     "/api/v1/status": (JSON, "no-store"),
     "/healthz": (JSON, "no-store"),
     "/readyz": (JSON, "no-store"),
@@ -107,7 +110,7 @@ async def test_segments_have_strong_validators_and_playlists_weak_ones(site: Ser
     for route, (kind, _) in ROUTES.items():
         answer = await site.ask(filled_in(route, site))
         if kind != JSON:
-            assert answer.headers["etag"].startswith("W/") == (kind != MP4), route
+            assert answer.headers["etag"].startswith("W/") == (kind not in (MP4, JPEG)), route
 
 
 @pytest.mark.parametrize(
@@ -141,8 +144,8 @@ async def test_media_is_never_compressed_and_vary_is_said_once(site: Serving) ->
     for route, (kind, _) in ROUTES.items():
         answer = await site.ask(filled_in(route, site), Accept_Encoding="gzip, deflate, br")
         varies = [name.strip() for name in answer.headers["vary"].split(",")]
-        assert sorted(varies) == (["Origin"] if kind in (MP4, JSON) else ["Accept-Encoding", "Origin"]), route
-        assert kind != MP4 or "content-encoding" not in answer.headers
+        assert sorted(varies) == (["Origin"] if kind in (MP4, JPEG, JSON) else ["Accept-Encoding", "Origin"]), route
+        assert kind not in (MP4, JPEG) or "content-encoding" not in answer.headers
 
 
 async def test_options_of_anything(site: Serving) -> None:
@@ -189,7 +192,13 @@ async def test_no_url_reaches_the_file_system(serve: Serve, own_folder: Path, pa
         "/recordings/gate/{}",
         "/recordings/{}/x.mp4",
     ]
-    places += ["/recordings/{}/x.mp4", "/recordings/gate/{}.mp4", "/api/v1/cameras/{}", "/api/v1/cameras/{}/recordings"]
+    places += [
+        "/recordings/{}/x.mp4",
+        "/recordings/gate/{}.mp4",
+        "/api/v1/cameras/{}",
+        "/api/v1/cameras/{}/snapshot.jpg",
+        "/api/v1/cameras/{}/recordings",
+    ]
     for place in places:
         for way in [*_traversals(), "secret", "secret.mp4", "../catalog.sqlite3"]:
             answer = await site.raw(place.format(way).encode("utf-8", "surrogateescape"))
@@ -206,6 +215,7 @@ async def test_unknown_cameras_leave_nothing_behind(site: Serving) -> None:
             assert (await site.ask(f"/hls/guess{each}/{route}")).status == 404
         assert (await site.ask(f"/recordings/guess{each}/x.mp4")).status == 404
         assert (await site.ask(f"/api/v1/cameras/guess{each}")).status == 404
+        assert (await site.ask(f"/api/v1/cameras/guess{each}/snapshot.jpg")).status == 404
     assert len(site.services.live._streams) == before
 
 

@@ -23,13 +23,18 @@ class Ffmpeg:
 
 async def find_ffmpeg(path: str | None) -> Ffmpeg:
     """The configured ffmpeg, or the one from imageio-ffmpeg. Raises ConfigError when it does not run."""
-    binary = await asyncio.to_thread(_locate, path)
+    binary = await locate_ffmpeg(path)
     version_text = await _output(binary, "-version")
     muxer_text = await _output(binary, "-hide_banner", "-h", "muxer=mp4")
     match = re.match(r"ffmpeg version (\S+)", version_text)
     if match is None or "frag_keyframe" not in muxer_text:
         raise ConfigError(f"ffmpeg.path: {binary} is not an ffmpeg that can write MP4")
     return Ffmpeg(binary, match[1], "hybrid_fragmented" in muxer_text)
+
+
+async def locate_ffmpeg(path: str | None) -> str:
+    """The absolute path of the ffmpeg to use, not run. Raises ConfigError when there is none."""
+    return await asyncio.to_thread(_locate, path)
 
 
 def _locate(path: str | None) -> str:

@@ -37,7 +37,7 @@ WRITING = RecordingOptions(
 )
 INNER = (
     "movflags={}+frag_keyframe+empty_moov+default_base_moof+skip_sidx+frag_discont+negative_cts_offsets"
-    ":use_editlist=0:movie_timescale=1000:frag_duration=500000:write_prft=wallclock:flush_packets=1"
+    ":use_editlist=0:movie_timescale=1000:frag_duration=490000:write_prft=wallclock:flush_packets=1"
 )
 FRONT = "/ff -hide_banner -nostats -loglevel repeat+level+warning"
 LABELS = "-map_metadata -1 -max_interleave_delta 1000000"
