@@ -24,7 +24,7 @@ it.each([
 describe('the latency', () => {
   it.each<[string, Partial<Camera>, boolean, number | null, string]>([
     ['live', {}, true, NOW_MS - 5000, 'live, 5 s behind'],
-    ['live, clocks a little apart', {}, true, NOW_MS + 300, 'live, 0 s behind'],
+    ['live, clocks a little apart', {}, true, NOW_MS + 300, 'live, 0.0 s behind'],
     ['live before the first picture', {}, true, null, ''],
     ['the past', {}, false, NOW_MS - 720_000, '12 min behind live'],
     ['a silent camera', { state: 'waiting', lastMs: NOW_MS - 180_000 }, true, NOW_MS - 180_000, 'no picture for 3 min'],

@@ -13,6 +13,8 @@ const FAULT_KINDS: Readonly<Record<number, 'network' | 'media' | 'unplayable'>> 
 
 export class NativeEngine implements Engine {
   readonly hls = null;
+  readonly way = 'hls';
+  readonly asksOn = false;
   readonly failing = false; // the browser does not tell
   readonly #video: DatedVideo;
   readonly #url: string;
