@@ -144,6 +144,19 @@ it('a day is today by the local calendar', () => {
 describe("the server's clock", () => {
   const clock = (): ServerClock => new ServerClock(() => NOW_MS);
 
+  it('is exact where the server says so, by the quickest answer of late', () => {
+    const told = clock();
+    told.observeExactly(NOW_MS + 340, NOW_MS - 100, NOW_MS);
+    expect(told.now()).toBe(NOW_MS + 390);
+    told.observeExactly(NOW_MS + 400, NOW_MS - 20, NOW_MS);
+    expect(told.now()).toBe(NOW_MS + 410);
+    told.observeExactly(NOW_MS + 900, NOW_MS - 800, NOW_MS);
+    told.observe(new Date(NOW_MS + 5000).toUTCString(), NOW_MS - 10, NOW_MS);
+    expect(told.now()).toBe(NOW_MS + 410);
+    told.observeExactly(NOW_MS + 60_900, NOW_MS + 60_000, NOW_MS + 60_800);
+    expect(told.now()).toBe(NOW_MS + 500);
+  });
+
   it.each<[string, string | null, number]>([
     ['no header', null, 0],
     ['a header that is none', 'soon', 0],

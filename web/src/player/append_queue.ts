@@ -10,6 +10,8 @@ interface Step {
 
 const KEPT_BEHIND_S = 20;
 const KEPT_WHEN_FULL_S = 2;
+/** The last picture stands for a moment before the end. */
+const AT_END_S = 0.1;
 /** As often as that, not with each fragment. */
 const TRIM_STEP_S = 10;
 
@@ -40,6 +42,16 @@ export class AppendQueue {
     const { buffered } = this.#buffer;
     const last = buffered.length - 1;
     return last < 0 ? null : { startS: buffered.start(last), endS: buffered.end(last) };
+  }
+
+  /** Where what is buffered goes on, for a place at whose end it does not; null where it does. */
+  behindHole(positionS: number): number | null {
+    const { buffered } = this.#buffer;
+    for (let index = 0; index < buffered.length; index += 1) {
+      if (positionS < buffered.start(index)) return buffered.start(index);
+      if (positionS < buffered.end(index) - AT_END_S) return null;
+    }
+    return null;
   }
 
   /** Whether there is more to come that was given already. */

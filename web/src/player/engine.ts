@@ -24,6 +24,8 @@ export interface Engine {
   readonly failing: boolean;
   /** The cures that keep this engine. */
   cure(act: Exclude<CureAct, 'start_again'>): void;
+  /** Goes on from the picture that stands after a pause of live, as the past; false where only a new engine can. */
+  goOn(): boolean;
   pauseLoading(): void;
   resumeLoading(): void;
   close(): void;

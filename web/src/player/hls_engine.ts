@@ -87,6 +87,10 @@ export class HlsEngine implements Engine {
     else this.hls.recoverMediaError();
   }
 
+  goOn(): boolean {
+    return false;
+  }
+
   pauseLoading(): void {
     this.hls.stopLoad();
   }

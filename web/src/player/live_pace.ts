@@ -48,16 +48,20 @@ export class LivePace {
   /** A fragment has come, when so much was left to play. */
   arrived(spareS: number, durationS: number): void {
     if (durationS > 0) this.#fragmentS = Math.max(durationS, this.#fragmentS * 0.9);
+    this.#keep(spareS);
+  }
+
+  #keep(spareS: number): void {
     this.#spares.push(Math.max(0, spareS));
     const kept = Math.min(40, Math.max(4, Math.ceil(LOOKS_BACK_S / this.#fragmentS)));
     if (this.#spares.length > kept) this.#spares.shift();
   }
 
-  /** The picture stood for want of data. */
+  /** The picture stood for want of data, until now. */
   stalled(monoMs: number): void {
     this.#neededS = Math.min(MOST_SPARE_S, this.#neededS + SPARE_STEP_S);
     this.#changedMonoMs = monoMs;
-    this.#spares = [];
+    this.#keep(0);
   }
 
   /** Where to begin, or to go on from, in what is buffered. */

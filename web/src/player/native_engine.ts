@@ -46,6 +46,10 @@ export class NativeEngine implements Engine {
     this.#video.currentTime = positionS;
   }
 
+  goOn(): boolean {
+    return false;
+  }
+
   pauseLoading(): void {
     // The browser decides for itself.
   }

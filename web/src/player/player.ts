@@ -109,10 +109,11 @@ export class Player {
   /** Goes on from the picture that stands, however long it stood: live has moved on, so it becomes the past. */
   resume(): void {
     const standingMs = this.pictureMs ?? this.#lastPictureMs;
-    if (this.live && standingMs !== null) {
+    if (this.live && standingMs !== null && this.#engine?.goOn() !== true) {
       this.play(standingMs);
       return;
     }
+    if (this.live) this.#atMs = standingMs;
     this.#pausedByHand = false;
     this.#watch.reset();
     this.#engine?.resumeLoading();

@@ -14,6 +14,10 @@ import type { Fragment, Init } from './ws_messages';
 const LOOK_EVERY_MS = 200;
 /** Longer than that, it was not the connection: the camera sent nothing. */
 const STALL_BELOW_MS = 2000;
+/** A video out of sight is paused by the browser while more comes: not every fragment is worth a seek. */
+const KEPT_AHEAD_S = 10;
+/** Of the past the server sends as much as is played, if it is: where it is not, it has to be told. */
+const ENOUGH_AHEAD_S = 30;
 /** One lost connection is a server that restarts, or a network that changes. */
 const TELL_AFTER_LOSSES = 2;
 
@@ -41,6 +45,9 @@ export class WsEngine implements Engine {
   #early: (readonly [Init | Fragment, ArrayBuffer])[] = [];
   #stoodSinceMonoMs: number | null = null;
   #started = false;
+  #isLive = true;
+  #pausedByHand = false;
+  #hasEnough = false;
 
   /** Whether this browser can do that at all. */
   static get isSupported(): boolean {
@@ -85,11 +92,19 @@ export class WsEngine implements Engine {
   }
 
   pauseLoading(): void {
+    this.#pausedByHand = true;
     this.#link.pause();
   }
 
   resumeLoading(): void {
-    this.#link.resume();
+    this.#pausedByHand = this.#hasEnough = false;
+    this.#link.play();
+  }
+
+  goOn(): boolean {
+    if (this.pictureMs() === null) return false;
+    this.#isLive = false;
+    return true;
   }
 
   close(): void {
@@ -161,7 +176,7 @@ export class WsEngine implements Engine {
     const range = queue.lastRange;
     const stoodMs = this.#stoodSinceMonoMs === null ? 0 : performance.now() - this.#stoodSinceMonoMs;
     this.#map.add(fragment);
-    if (range !== null && !this.#video.paused && !this.#video.seeking) {
+    if (range !== null && this.#isLive && !this.#video.paused && !this.#video.seeking) {
       if (stoodMs > 0 && stoodMs < STALL_BELOW_MS) this.#pace.stalled(performance.now());
       else this.#pace.arrived(range.endS - this.#video.currentTime, fragment.durationS);
     }
@@ -172,8 +187,27 @@ export class WsEngine implements Engine {
     const queue = this.#queue;
     const range = queue?.lastRange ?? null;
     if (queue === null || range === null || queue.isBusy || this.#video.seeking) return;
-    const pace = this.#pace.look({ monoMs: performance.now(), positionS: this.#video.currentTime, ...range });
+    if (this.#isLive) this.#keepUp(range);
+    else this.#playPast(queue, range.endS);
+  }
+
+  #keepUp(range: { readonly startS: number; readonly endS: number }): void {
+    const positionS = this.#video.currentTime;
+    const rests = this.#video.paused && positionS >= range.startS && range.endS - positionS < KEPT_AHEAD_S;
+    if (rests && this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    const pace = this.#pace.look({ monoMs: performance.now(), positionS, ...range });
     if (pace.jumpToS !== null) this.#video.currentTime = pace.jumpToS;
     if (this.#video.playbackRate !== pace.rate) this.#video.playbackRate = pace.rate;
+  }
+
+  #playPast(queue: AppendQueue, endS: number): void {
+    const behindHoleS = queue.behindHole(this.#video.currentTime);
+    if (behindHoleS !== null) this.#video.currentTime = behindHoleS;
+    this.#video.playbackRate = 1;
+    const hasEnough = endS - this.#video.currentTime > (this.#hasEnough ? ENOUGH_AHEAD_S / 2 : ENOUGH_AHEAD_S);
+    if (this.#pausedByHand || hasEnough === this.#hasEnough) return;
+    this.#hasEnough = hasEnough;
+    if (hasEnough) this.#link.pause();
+    else this.#link.play();
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The connection to `/ws/{camera}`, for as long as somebody watches. It is made again whenever it breaks, sooner at
  * first and later then, and goes on behind the last fragment that came, so that nothing is missing and nothing comes
- * twice; after a long absence with what is live then.
+ * twice; who follows live goes on with what is live then, after a long absence.
  *
  * A connection that says nothing is as good as none: a ping is asked now and then, whose answer also tells what the
  * server's clock says.
@@ -39,6 +39,7 @@ export class WsLink {
   #pauseTimer = 0;
   #pingTimer = 0;
   #isDown = false;
+  #isLive = true;
   #closed = false;
   #paused = false;
 
@@ -65,11 +66,11 @@ export class WsLink {
     this.#say({ type: 'pause' });
   }
 
-  /** Goes on with live: what came meanwhile is the past. */
-  resume(): void {
+  /** Goes on with the very next fragment, which is the past by now. */
+  play(): void {
     this.#paused = false;
+    this.#isLive = false;
     this.#say({ type: 'play' });
-    this.#say({ type: 'seek', live: true });
   }
 
   /** Begins anew with live: what was buffered is gone. */
@@ -86,7 +87,8 @@ export class WsLink {
   #connect(): void {
     this.#drop();
     if (this.#closed) return;
-    const resumes = this.#after !== null && performance.now() - this.#fragmentMonoMs < RESUMES_WITHIN_MS;
+    const isRecent = performance.now() - this.#fragmentMonoMs < RESUMES_WITHIN_MS;
+    const resumes = this.#after !== null && (isRecent || this.#paused || !this.#isLive);
     const url = new URL(this.#url + (resumes ? `?after=${this.#after ?? ''}` : ''), window.location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
