@@ -14,6 +14,8 @@ from aiohttp import WSCloseCode, web
 
 from hlscam.server.services import Services
 
+GOODBYE_S = 1.0
+"""For a client's answer to a goodbye."""
 _STATE_EVERY_S = 1.0
 
 
@@ -23,7 +25,7 @@ class Audience:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._seats: dict[str, set[asyncio.Event]] = {}
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._sockets: dict[web.WebSocketResponse, asyncio.Transport | None] = {}
         self._ushers: dict[str, asyncio.Task[object]] = {}
 
     def __len__(self) -> int:
@@ -31,26 +33,38 @@ class Audience:
         return len(self._sockets)
 
     @contextlib.asynccontextmanager
-    async def seat(self, camera: str, socket: web.WebSocketResponse) -> AsyncIterator[asyncio.Event]:
+    async def seat(
+        self, camera: str, socket: web.WebSocketResponse, transport: asyncio.Transport | None
+    ) -> AsyncIterator[asyncio.Event]:
         """A client's Event, which is set whenever there may be something new."""
         wake = asyncio.Event()
         seats = self._seats.setdefault(camera, set())
         seats.add(wake)
-        self._sockets.add(socket)
+        self._sockets[socket] = transport
         if len(seats) == 1:
             self._ushers[camera] = asyncio.create_task(self._usher(camera), name=f"audience of {camera}")
         try:
             yield wake
         finally:
-            self._sockets.discard(socket)
+            del self._sockets[socket]
             seats.discard(wake)
             if not seats:
                 del self._seats[camera]
                 self._ushers.pop(camera).cancel()
 
     async def close(self) -> None:
-        """Send all home: the server stops, and they come back when it has started again."""
-        await asyncio.gather(*(each.close(code=WSCloseCode.GOING_AWAY) for each in set(self._sockets)))
+        """Send all home: the server stops, and they come back when it has started again.
+
+        Who takes nothing does not take a goodbye either, and is not waited for.
+        """
+        left = dict(self._sockets)
+        goodbyes = [asyncio.create_task(each.close(code=WSCloseCode.GOING_AWAY)) for each in left]
+        if goodbyes:
+            await asyncio.wait(goodbyes, timeout=GOODBYE_S)
+        for goodbye, transport in zip(goodbyes, left.values(), strict=True):
+            if not goodbye.done() and transport is not None:
+                transport.abort()
+        await asyncio.gather(*goodbyes, return_exceptions=True)
 
     async def _usher(self, camera: str) -> None:
         looking = asyncio.create_task(self._look_at_state(camera))

@@ -56,6 +56,7 @@ class Viewing:
         self._recording: Recording | None = None
         self._row_id: Id = None
         self._begins_row = True
+        self._skips = False
         self._told_state: object = None
         self._told_gap_us: int | None = None
 
@@ -149,39 +150,46 @@ class Viewing:
             self._pacer = None  # what comes now is live
             await self._tell_lasting_gap()
             return False
-        part = await self._skip_from(part)
+        part = self._newer_for_live(part) or part
         try:
+            recording = await self._recording_of(part)
+            if recording is None:
+                return False
             data = await self._services.footage.part(self._camera, part, media_only=True)
-            await self._enter(part)
         except (Gone, NotFound):
             self._walk.after = Position(*part.position)  # retention was faster: on to what there is
             return True
+        await self._send(part, recording, data)
+        return True
+
+    async def _send(self, part: Part, recording: Recording, data: bytes) -> None:
+        if self._skips:
+            self._skips = False
+            await self._socket.send_str(messages.skipped(self._walk.after, Position(*part.position)))
+        await self._enter(part, recording)
         await self._socket.send_str(messages.fragment(part))
         await self._socket.send_bytes(data)
         self._walk.after = Position(*part.position)
         if self._pacer is not None:
             self._pacer.sent(part.duration_ticks / part.timescale, self._services.clock.mono_s())
-        return True
 
     def _wait_s(self) -> float:
         return self._pacer.wait_s(self._services.clock.mono_s()) if self._pacer else 0.0
 
-    async def _skip_from(self, part: Part) -> Part:
-        """The part to go on with: a client that follows live has no use for the past."""
+    def _newer_for_live(self, part: Part) -> Part | None:
+        """The sync sample to go on with when `part` is due: a client that follows live has no use for the past."""
+        self._skips = False
         if self._pacer is not None or not self._stream.parts:
-            return part
+            return None
+        if behind_s(part, self._stream.parts[-1]) <= _LONGEST_LAG_S:
+            return None
         edge = self._walk.newest_independent_after(part)
-        if edge is None or behind_s(part, self._stream.parts[-1]) <= _LONGEST_LAG_S:
-            return part
-        await self._socket.send_str(messages.skipped(self._walk.after, Position(*edge.position)))
+        self._skips = edge is not None
         return edge
 
-    async def _enter(self, part: Part) -> None:
+    async def _enter(self, part: Part, recording: Recording) -> None:
         """Tell of a new row of fragments, and of the hole before it, where one begins."""
         before = self._recording
-        if before is not None and before.name == part.name and not self._begins_row:
-            return
-        recording = await self._recording_of(part)
         if before is not None and before.name != recording.name:
             await self._tell_gap(before, recording)
         if self._begins_row or before is None or _is_border(before, recording):
@@ -207,15 +215,26 @@ class Viewing:
             self._told_gap_us = gap.start_wall_us
             await self._socket.send_str(messages.gap(gap))
 
-    async def _recording_of(self, part: Part) -> Recording:
-        return await self._services.footage.recording(self._camera, part.name)
+    async def _recording_of(self, part: Part) -> Recording | None:
+        """The recording that a part is in. What has no whole segment yet is told by the recording before it, where it
+        goes on with that one's row; else nothing is known of it until then, and None.
+        """
+        if self._recording is not None and self._recording.name == part.name:
+            return self._recording
+        listed = next((each for each in self._stream.recordings if each.name == part.name), None)
+        begun = next((each for each in self._stream.parts if each.name == part.name), None)
+        if listed is not None or begun is None:
+            return listed or await self._services.footage.recording(self._camera, part.name)
+        before = self._stream.newest
+        runs_on = before is not None and before.init_hash == begun.init_hash and not begun.opens_run
+        return before if runs_on else None
 
     async def _recording_at(self, position: Position) -> Recording | None:
         """The recording that a position is in, if that is still there."""
-        for each in self._stream.parts:
-            if each.media_sequence == position.media_sequence:
-                return await self._recording_of(each)
         try:
+            for each in self._stream.parts:
+                if each.media_sequence == position.media_sequence:
+                    return await self._recording_of(each)
             return (await self._services.footage.locate(self._camera, position.media_sequence))[0]
         except (Gone, NotFound):
             return None

@@ -22,7 +22,7 @@ from hlscam.clock import first_of
 from hlscam.domain.position import Position
 from hlscam.errors import HlscamError, InvalidRequest
 from hlscam.server import ws_messages as messages
-from hlscam.server.audience import AUDIENCE
+from hlscam.server.audience import AUDIENCE, GOODBYE_S
 from hlscam.server.cors import Cors
 from hlscam.server.queries import optional_time
 from hlscam.server.services import SERVICES
@@ -33,7 +33,6 @@ log = logging.getLogger(__name__)
 
 _PING_AFTER_S = 20.0
 """A ping after so much silence; cut after half as much more."""
-_GOODBYE_S = 1.0
 _LARGEST_MESSAGE_BYTES = 4096
 _UNSENT_BYTES = 128 * 1024
 
@@ -45,7 +44,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
     _check_origin(request, Cors(services.config.server.cors_origins))
     wish = _first_wish(request)
     socket = web.WebSocketResponse(
-        timeout=_GOODBYE_S,
+        timeout=GOODBYE_S,
         heartbeat=_PING_AFTER_S,
         compress=False,  # media is compressed
         max_msg_size=_LARGEST_MESSAGE_BYTES,
@@ -57,7 +56,7 @@ async def watch(request: web.Request) -> web.StreamResponse:
     transport = request.transport
     _keep_unsent_small(transport)
     try:
-        async with request.app[AUDIENCE].seat(camera, socket) as wake:
+        async with request.app[AUDIENCE].seat(camera, socket, transport) as wake:
             viewing = Viewing(services, camera, socket, wake, wish)
             await _converse(socket, viewing)
     finally:
@@ -74,9 +73,10 @@ async def _converse(socket: web.WebSocketResponse, viewing: Viewing) -> None:
         log.debug("a client of /ws went away")
     except HlscamError as error:
         log.error("/ws: %s", error.message)
-        with contextlib.suppress(ConnectionError):
-            await socket.send_str(messages.error(error.message))
-            await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                await socket.send_str(messages.error(error.message))
+                await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
 
 
 async def _hear(socket: web.WebSocketResponse, viewing: Viewing) -> None:
