@@ -18,7 +18,7 @@ export default defineConfig({
   },
   server: {
     host: '127.0.0.1',
-    proxy: { '/api': SERVER, '/hls': SERVER, '/recordings': SERVER },
+    proxy: { '/api': SERVER, '/hls': SERVER, '/recordings': SERVER, '/ws': { target: SERVER, ws: true } },
   },
   test: { include: ['tests/**/*.test.ts'], environment: 'node', pool: 'forks' },
 });

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from hlscam.server import api, media, mjpeg, playlists, snapshots, timelines
+from hlscam.server import api, media, mjpeg, playlists, snapshots, timelines, websocket
+from hlscam.server.audience import AUDIENCE, Audience
 from hlscam.server.cors import Cors, answer_options
 from hlscam.server.page_files import PageFiles
 from hlscam.server.problems import problems
@@ -18,6 +19,8 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
     """The whole of HTTP for a set of services."""
     application = web.Application(middlewares=[answer_options, problems])
     application[SERVICES] = services
+    application[AUDIENCE] = Audience(services)
+    application.on_shutdown.append(_send_home)
     application.on_response_prepare.append(Cors(services.config.server.cors_origins).add_headers)
     application.on_response_prepare.append(_name_server)
     mjpeg.prepare(application)
@@ -29,6 +32,7 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
             web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.m4s", media.segment),
             web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.{part:[0-9]+}.m4s", media.part),
             web.get(f"/hls{_CAMERA}" + "/init-{hash}.mp4", media.init_section),
+            web.get(f"/ws{_CAMERA}", websocket.watch, allow_head=False),
             web.get(f"/recordings{_CAMERA}" + "/{name}.mp4", media.whole_recording),
             web.get(f"/mjpeg{_CAMERA}", mjpeg.mjpeg),
             web.get(f"{_API}/cameras", api.cameras),
@@ -49,3 +53,8 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
 async def _name_server(_: web.Request, response: web.StreamResponse) -> None:
     """Who answers, but not in which version of what: that is nobody's business."""
     response.headers[hdrs.SERVER] = "hlscam"
+
+
+async def _send_home(application: web.Application) -> None:
+    """Whoever watches over WebSocket would stay for ever."""
+    await application[AUDIENCE].close()

@@ -51,6 +51,8 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         if isinstance(error, web.HTTPMethodNotAllowed):
             headers[hdrs.ALLOW] = ", ".join(sorted({*error.allowed_methods, hdrs.METH_OPTIONS}))
             detail = f"{request.path} cannot be asked with {request.method}"
+        if isinstance(error, web.HTTPUpgradeRequired):
+            headers[hdrs.UPGRADE] = error.headers[hdrs.UPGRADE]
         return problem(error.status, detail or f"{request.method} {request.path} is not part of this server", headers)
     except Exception:
         log.exception("%s %s failed", request.method, request.path)

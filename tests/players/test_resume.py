@@ -147,7 +147,7 @@ async def test_the_past_and_live_go_on_by_themselves_after_a_server_restart(serv
     first = await past(server)
     async with open_tab() as tab, open_tab() as live:
         await tab.page.goto(server.url(f"#/camera/pattern?at={first}"))
-        await live.page.goto(server.url("#/camera/pattern"))
+        await live.page.goto(server.url("?way=hls#/camera/pattern"))
         for each in (tab, live):
             await until_true(each, f"{PLAYER}?.video.currentTime > 1")
             await each.page.evaluate(WATCH)

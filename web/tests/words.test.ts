@@ -24,7 +24,7 @@ it.each([
 describe('the latency', () => {
   it.each<[string, Partial<Camera>, boolean, number | null, string]>([
     ['live', {}, true, NOW_MS - 5000, 'live, 5 s behind'],
-    ['live, clocks a little apart', {}, true, NOW_MS + 300, 'live, 0 s behind'],
+    ['live, clocks a little apart', {}, true, NOW_MS + 300, 'live, 0.0 s behind'],
     ['live before the first picture', {}, true, null, ''],
     ['the past', {}, false, NOW_MS - 720_000, '12 min behind live'],
     ['a silent camera', { state: 'waiting', lastMs: NOW_MS - 180_000 }, true, NOW_MS - 180_000, 'no picture for 3 min'],
@@ -143,6 +143,19 @@ it('a day is today by the local calendar', () => {
 
 describe("the server's clock", () => {
   const clock = (): ServerClock => new ServerClock(() => NOW_MS);
+
+  it('is exact where the server says so, by the quickest answer of late', () => {
+    const told = clock();
+    told.observeExactly(NOW_MS + 340, NOW_MS - 100, NOW_MS);
+    expect(told.now()).toBe(NOW_MS + 390);
+    told.observeExactly(NOW_MS + 400, NOW_MS - 20, NOW_MS);
+    expect(told.now()).toBe(NOW_MS + 410);
+    told.observeExactly(NOW_MS + 900, NOW_MS - 800, NOW_MS);
+    told.observe(new Date(NOW_MS + 5000).toUTCString(), NOW_MS - 10, NOW_MS);
+    expect(told.now()).toBe(NOW_MS + 410);
+    told.observeExactly(NOW_MS + 60_900, NOW_MS + 60_000, NOW_MS + 60_800);
+    expect(told.now()).toBe(NOW_MS + 500);
+  });
 
   it.each<[string, string | null, number]>([
     ['no header', null, 0],

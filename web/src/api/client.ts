@@ -36,6 +36,11 @@ export class Api {
     this.#clock = clock;
   }
 
+  /** The server said its time elsewhere. */
+  observeTime(serverMs: number, sentMs: number, receivedMs: number): void {
+    this.#clock.observeExactly(serverMs, sentMs, receivedMs);
+  }
+
   async cameras(): Promise<Camera[]> {
     return parseCameras(await this.#get('/api/v1/cameras'));
   }

@@ -27,6 +27,7 @@ const REASON_WORDS: Record<GapReason, string> = {
   clock_stepped: 'clock set anew',
 };
 const SECONDS_MATTER_BELOW_MS = 120_000;
+const TENTHS_MATTER_BELOW_MS = 4950;
 
 export function stateWord(camera: Camera): string {
   return STATE_WORDS[camera.state];
@@ -83,7 +84,13 @@ export function latencyWords(
   if (isSilent(camera) && camera.lastMs !== null) {
     return `no picture for ${spanWords(nowMs - camera.lastMs)}`;
   }
-  return pictureMs === null ? '' : `live, ${spanWords(nowMs - pictureMs)} behind`;
+  return pictureMs === null ? '' : `live, ${shortSpanWords(nowMs - pictureMs)} behind`;
+}
+
+/** "0.6 s", where tenths are what it is about. */
+function shortSpanWords(durationMs: number): string {
+  if (durationMs >= TENTHS_MATTER_BELOW_MS) return spanWords(durationMs);
+  return `${(Math.max(0, durationMs) / 1000).toFixed(1)} s`;
 }
 
 /** What to say in place of a picture, or '' when the picture speaks for itself. */

@@ -6,12 +6,12 @@ import type { CureAct, FaultKind } from './recovery';
 
 const COMMON: Partial<HlsConfig> = {
   backBufferLength: 60, // the default keeps all: a wall left open for a week would fill the memory
-  lowLatencyMode: false, // held requests would use up the six connections that a browser opens to one host
   liveDurationInfinity: true, // no seek bar that grows under the thumb, and no early "ended"
   enableWorker: false, // fMP4 passes through untouched: a worker per camera would have nothing to do
 };
 
 const LIVE: Partial<HlsConfig> = {
+  lowLatencyMode: false, // held requests would use up the six connections that a browser opens to one host
   // Two segments behind the end of the newest listed one. The one in progress makes it three at most from scene to
   // screen; with 3, the default, it would be four. One spare segment is buffer enough for a server in the same house.
   liveSyncDurationCount: 2,
@@ -20,7 +20,14 @@ const LIVE: Partial<HlsConfig> = {
   liveMaxLatencyDurationCount: 4,
 };
 
+/** Nothing of the above: how far behind to stay, the playlist says (PART-HOLD-BACK). */
+const LOW_LATENCY: Partial<HlsConfig> = {
+  lowLatencyMode: true,
+  maxLiveSyncPlaybackRate: 1.1,
+};
+
 const FROM_A_TIME: Partial<HlsConfig> = {
+  lowLatencyMode: false,
   startPosition: 0, // this playlist starts at the wished segment and goes on into live: never start at its live end
 };
 
@@ -33,6 +40,8 @@ const UNPLAYABLE: ReadonlySet<ErrorDetails> = new Set([
 ]);
 
 export class HlsEngine implements Engine {
+  readonly asksOn = false;
+  readonly way: 'll-hls' | 'hls';
   readonly hls: Hls;
   readonly #video: HTMLVideoElement;
   readonly #segments = new Patience();
@@ -40,9 +49,11 @@ export class HlsEngine implements Engine {
   #started = false;
   #failing = false;
 
-  constructor(video: HTMLVideoElement, playlist: Playlist, onFault: OnFault) {
+  constructor(video: HTMLVideoElement, playlist: Playlist, onFault: OnFault, way: 'll-hls' | 'hls' = 'hls') {
     this.#video = video;
-    const where = playlist.atMs === null ? LIVE : FROM_A_TIME;
+    this.way = way;
+    const live = way === 'll-hls' ? LOW_LATENCY : LIVE;
+    const where = playlist.atMs === null ? live : FROM_A_TIME;
     this.hls = new Hls({ ...COMMON, ...where, ...loadPolicies(this.#segments) });
     this.hls.on(Events.ERROR, (_event, error) => {
       this.#failing ||= error.type === ErrorTypes.NETWORK_ERROR;
@@ -74,6 +85,10 @@ export class HlsEngine implements Engine {
   cure(act: Exclude<CureAct, 'start_again'>): void {
     if (act === 'load_on') this.hls.startLoad();
     else this.hls.recoverMediaError();
+  }
+
+  goOn(): boolean {
+    return false;
   }
 
   pauseLoading(): void {

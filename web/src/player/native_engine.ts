@@ -13,6 +13,8 @@ const FAULT_KINDS: Readonly<Record<number, 'network' | 'media' | 'unplayable'>> 
 
 export class NativeEngine implements Engine {
   readonly hls = null;
+  readonly way = 'hls';
+  readonly asksOn = false;
   readonly failing = false; // the browser does not tell
   readonly #video: DatedVideo;
   readonly #url: string;
@@ -42,6 +44,10 @@ export class NativeEngine implements Engine {
     const positionS = this.#video.currentTime;
     this.#video.src = this.#url;
     this.#video.currentTime = positionS;
+  }
+
+  goOn(): boolean {
+    return false;
   }
 
   pauseLoading(): void {

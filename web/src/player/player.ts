@@ -3,19 +3,24 @@
  *
  * A Player is told what to show (live, or from a moment on) and keeps showing it: it makes an engine, cures its
  * faults as `recovery.ts` decides, and starts again by itself when `progress_watch.ts` finds it stuck. When it
- * starts again, live goes on from now and the past from the picture last shown.
+ * starts again, live goes on from now and the past from the picture last shown. Live comes in the quickest way that
+ * works here (`model/way.ts`), the past as HLS.
  */
 import Hls from 'hls.js';
 import type { Reply } from '../api/client';
 import { formatInstant } from '../model/instant';
+import { parseWay, WayChoice, type Way } from '../model/way';
 import type { Engine } from './engine';
 import { HlsEngine } from './hls_engine';
 import { NativeEngine } from './native_engine';
 import { ProgressWatch } from './progress_watch';
 import { Recovery, type Cure, type Fault } from './recovery';
+import { WsEngine } from './ws_engine';
 
 const TELL_AFTER_FAULTS = 2;
 const RECONNECTING_TEXT = 'Reconnecting…';
+/** What this page was opened with, for as long as it is open. */
+const ASKED_WAY = parseWay(window.location.search, window.location.hash);
 const UNPLAYABLE_TEXT = 'This browser cannot play this camera’s video format; VLC can.';
 
 export interface PlayerParts {
@@ -25,6 +30,8 @@ export interface PlayerParts {
   readonly livePlaylist: string;
   /** Asks the server for a playlist, to learn whether it answers and why it refuses. */
   readonly ask: (url: string) => Promise<Reply>;
+  /** Takes what the server said of its time, and when by our clock it was asked and answered. */
+  readonly onServerTime: (serverMs: number, sentMs: number, receivedMs: number) => void;
 }
 
 export class Player {
@@ -32,6 +39,7 @@ export class Player {
   readonly #parts: PlayerParts;
   readonly #recovery = new Recovery();
   readonly #watch = new ProgressWatch();
+  readonly #ways = new WayChoice(ASKED_WAY, canPlay);
   readonly #closing = new AbortController();
   #engine: Engine | null = null;
   #atMs: number | null = null;
@@ -54,6 +62,11 @@ export class Player {
   /** The hls.js instance of this moment, for tests and curious people. */
   get hls(): Hls | null {
     return this.#engine?.hls ?? null;
+  }
+
+  /** The way in which the picture comes; null before there is one to take. */
+  get way(): Way | null {
+    return this.#engine?.way ?? null;
   }
 
   /** Whether it follows live; false from a chosen moment on, even when that has caught up. */
@@ -96,10 +109,11 @@ export class Player {
   /** Goes on from the picture that stands, however long it stood: live has moved on, so it becomes the past. */
   resume(): void {
     const standingMs = this.pictureMs ?? this.#lastPictureMs;
-    if (this.live && standingMs !== null) {
+    if (this.live && standingMs !== null && this.#engine?.goOn() !== true) {
       this.play(standingMs);
       return;
     }
+    if (this.live) this.#atMs = standingMs;
     this.#pausedByHand = false;
     this.#watch.reset();
     this.#engine?.resumeLoading();
@@ -133,6 +147,7 @@ export class Player {
       else this.#startAgain();
     } else if (verdict === 'moving') {
       this.#recovery.progressed();
+      this.#ways.works();
       this.#trouble = null;
     } else if (this.#engine.failing && this.#stands) {
       this.#trouble ??= RECONNECTING_TEXT;
@@ -156,11 +171,16 @@ export class Player {
     if (this.#atMs !== null) this.#atMs = (this.pictureMs ?? this.#lastPictureMs ?? this.#atMs) + skipMs;
     this.#engine?.close();
     this.#watch.reset();
+    this.#engine = this.#makeEngine();
+  }
+
+  #makeEngine(): Engine {
     const playlist = { url: this.#url(), atMs: this.#atMs };
     const onFault = (fault: Fault): void => { this.#onFault(fault); };
-    this.#engine = Hls.isSupported()
-      ? new HlsEngine(this.video, playlist, onFault)
-      : new NativeEngine(this.video, playlist, onFault);
+    const way = this.live ? this.#ways.current : 'hls';
+    if (way === 'ws') return new WsEngine(this.video, this.#parts.cameraId, onFault, this.#parts.onServerTime);
+    if (Hls.isSupported()) return new HlsEngine(this.video, playlist, onFault, way);
+    return new NativeEngine(this.video, playlist, onFault);
   }
 
   #url(): string {
@@ -170,6 +190,10 @@ export class Player {
 
   #onFault(fault: Fault): void {
     if (this.#pendingCure !== null) return; // one ill may show as several faults
+    if (fault.kind === 'unplayable' && this.live && this.#ways.cannot()) {
+      this.#startAgain();
+      return;
+    }
     const cure = this.#recovery.cureFor(fault);
     if (fault.kind === 'unplayable') this.#trouble = UNPLAYABLE_TEXT;
     else if (this.#recovery.faults >= TELL_AFTER_FAULTS) this.#trouble ??= RECONNECTING_TEXT;
@@ -195,7 +219,10 @@ export class Player {
       }
     }
     this.#dropCure();
-    if (cure.act === 'start_again') this.#startAgain(cure.skipMs);
+    const isLeft = this.live && this.#ways.failed(); // the server answers, and yet no picture comes
+    const asksOn = fault.kind === 'network' && this.#engine?.asksOn === true;
+    if (isLeft || (cure.act === 'start_again' && !asksOn)) this.#startAgain(cure.skipMs);
+    else if (cure.act === 'start_again') this.#engine?.cure('load_on');
     else this.#engine?.cure(cure.act);
   }
 
@@ -219,4 +246,9 @@ export class Player {
       this.#startMoving();
     });
   }
+}
+
+/** Whether there is an engine for a way here. Any browser plays HLS, or none can be helped. */
+function canPlay(way: Way): boolean {
+  return way === 'ws' ? WsEngine.isSupported : Hls.isSupported();
 }

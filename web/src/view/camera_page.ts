@@ -67,6 +67,7 @@ export class CameraPage implements View {
       cameraId: camera.id,
       livePlaylist: camera.playlist,
       ask: (url) => this.#api.ask(url),
+      onServerTime: (serverMs, sentMs, receivedMs) => { this.#api.observeTime(serverMs, sentMs, receivedMs); },
     });
     this.#controls = this.#makeControls();
     this.#strip = new DayStrip(this.#day, (chosenMs) => { this.#choose(chosenMs); });
@@ -120,7 +121,7 @@ export class CameraPage implements View {
   }
 
   #layOut(): HTMLElement {
-    const nowLine = make('p', { class: 'now-line' }, this.#picture.time, this.#picture.latency);
+    const nowLine = make('p', { class: 'now-line' }, this.#picture.time, this.#picture.latency, this.#picture.way);
     const address = new URL(this.#camera.playlist, window.location.href).href;
     return make(
       'section',

@@ -29,7 +29,7 @@ export class Card {
       { class: 'card-link', href: formatHash({ page: 'camera', id: camera.id, atMs: null }) },
       this.#picture.frame,
       make('div', { class: 'row' }, this.#name, this.#badge),
-      make('div', { class: 'row quiet' }, this.#picture.time, this.#picture.latency),
+      make('div', { class: 'row quiet' }, this.#picture.time, this.#picture.latency, this.#picture.way),
       this.#why,
     );
     this.root = make('article', { class: 'card', 'data-camera': camera.id }, this.#link);
@@ -74,6 +74,7 @@ export class Card {
       cameraId: this.#camera.id,
       livePlaylist: this.#camera.playlist,
       ask: (url) => this.#api.ask(url),
+      onServerTime: (serverMs, sentMs, receivedMs) => { this.#api.observeTime(serverMs, sentMs, receivedMs); },
     });
     enter(this.#camera.id, this.#player);
     this.#player.play(null);

@@ -5,6 +5,7 @@
 import type { Camera } from '../api/types';
 import { formatInstant } from '../model/instant';
 import { clockWords, latencyWords, veilWords } from '../model/words';
+import { wayWords } from '../model/way';
 import type { Player } from '../player/player';
 import { make, makeVideo, say, sayOrHide } from './dom';
 
@@ -13,6 +14,7 @@ export class Picture {
   readonly frame: HTMLElement;
   readonly time: HTMLTimeElement;
   readonly latency: HTMLElement;
+  readonly way: HTMLElement;
   readonly #veil: HTMLElement;
 
   constructor(camera: Camera) {
@@ -20,6 +22,7 @@ export class Picture {
     this.#veil = make('p', { class: 'veil' });
     this.frame = make('div', { class: 'picture' }, this.video, this.#veil);
     this.time = make('time', { class: 'clock', 'data-testid': 'picture-time' });
+    this.way = make('small', { class: 'way', 'data-testid': 'way', title: 'How the picture comes here' });
     this.latency = make('span', { class: 'latency', 'data-testid': 'latency' });
   }
 
@@ -31,6 +34,8 @@ export class Picture {
     sayOrHide(this.#veil, veilWords(camera, player?.live ?? true, pictureMs !== null, trouble));
     this.#veil.classList.toggle('over-picture', pictureMs !== null);
     say(this.latency, latencyWords(camera, live, trouble !== null, pictureMs, nowMs));
+    const way = player?.way ?? null;
+    sayOrHide(this.way, way === null ? '' : wayWords(way));
     const healthy = camera.state === 'recording' && pictureMs !== null && trouble === null;
     this.latency.classList.toggle('is-live', live && healthy);
     if (pictureMs === null) {

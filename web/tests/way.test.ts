@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { parseWay, WayChoice, type Way } from '../src/model/way';
+
+const anything = (): boolean => true;
+
+describe('the way that an address asks for', () => {
+  it.each([
+    ['?way=hls', '#/', 'hls'],
+    ['', '#/camera/porch?way=ll-hls', 'll-hls'],
+    ['', '#/camera/porch?at=2026-11-22T21:00:00Z&way=ws', 'ws'],
+    ['?way=ws', '#/camera/porch?way=hls', 'ws'],
+    ['?way=rtsp', '', null],
+    ['', '', null],
+  ] as const)('%s %s', (search, hash, way) => {
+    expect(parseWay(search, hash)).toBe(way);
+  });
+});
+
+function fail(choice: WayChoice, times: number): Way {
+  for (let time = 0; time < times; time += 1) choice.failed();
+  return choice.current;
+}
+
+describe('the way that is taken', () => {
+  it('is the quickest that works here', () => {
+    expect(new WayChoice(null, anything).current).toBe('ws');
+    expect(new WayChoice(null, (way) => way === 'll-hls').current).toBe('ll-hls');
+    expect(new WayChoice(null, () => false).current).toBe('hls');
+  });
+
+  it('is left for the next one when it failed three times in a row', () => {
+    const choice = new WayChoice(null, anything);
+    expect(fail(choice, 2)).toBe('ws');
+    choice.works();
+    expect(fail(choice, 2)).toBe('ws');
+    expect(choice.failed()).toBe(true);
+    expect(choice.current).toBe('ll-hls');
+    expect(fail(choice, 3)).toBe('hls');
+    expect(fail(choice, 100)).toBe('hls');
+  });
+
+  it('is left at once when it cannot work', () => {
+    const choice = new WayChoice(null, anything);
+    expect([choice.cannot(), choice.cannot(), choice.cannot()]).toEqual([true, true, false]);
+    expect(choice.current).toBe('hls');
+  });
+
+  it('is the one that was asked for, whatever becomes of it', () => {
+    const choice = new WayChoice('ws', () => false);
+    expect(fail(choice, 100)).toBe('ws');
+    expect(choice.cannot()).toBe(false);
+  });
+});
