@@ -287,7 +287,7 @@ class HlsConfig(Section):
 
     segment_duration_s: float = setting(2, "aim for a segment's duration in seconds", "0.5 to 10", ge=0.5, le=10)
     part_duration_s: float = setting(
-        0.5, "duration of a part (a fragment) in seconds", "0.2 to 2, and at most segment_duration_s", ge=0.2, le=2
+        0.3, "duration of a part (a fragment) in seconds", "0.2 to 2, and at most segment_duration_s", ge=0.2, le=2
     )
     live_window_s: float = Field(
         default_factory=_default_live_window_s,

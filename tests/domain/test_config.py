@@ -260,7 +260,7 @@ def test_everything_has_a_default() -> None:
         assert config.archive.path == BASE / "archive"
         assert config.archive.recording_s == 600
         assert config.catalog_url == "sqlite:////etc/hlscam/archive/catalog.sqlite3"
-        assert (config.hls.segment_duration_s, config.hls.part_duration_s, config.hls.live_window_s) == (2, 0.5, 10)
+        assert (config.hls.segment_duration_s, config.hls.part_duration_s, config.hls.live_window_s) == (2, 0.3, 10)
         assert config.ffmpeg.path is None
         assert config.retention == RetentionConfig(headroom_mb=None, max_days=None, max_gb=None)
         assert config.cameras == {}
