@@ -26,6 +26,7 @@ from hlscam.services.live import LiveStream
 from tests.rig.child import Child
 from tests.rig.ffmpeg_tools import make_noise
 from tests.rig.paths import REPOSITORY
+from tests.rig.playlist_lint import read_m3u8
 from tests.rig.small_disk import MB, SmallDisk
 from tests.rig.waiting import until
 from tests.services.studio import CLOSED_BY_FFMPEG, FINISHED_BY_US, PATTERN, box_types, ffmpegs
@@ -62,7 +63,7 @@ async def announced(child: Child) -> str:
 async def live(url: str) -> m3u8.M3U8:
     async with aiohttp.ClientSession() as session, session.get(f"{url}hls/porch/live.m3u8") as answer:
         assert answer.status == 200, await answer.text()
-        return m3u8.loads(await answer.text())
+        return read_m3u8(await answer.text())
 
 
 async def listed(url: str, count: int) -> dict[int, tuple[bytes, str]]:

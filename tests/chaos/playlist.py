@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import m3u8
+from tests.rig.playlist_lint import read_m3u8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Window:
 
 def read_window(text: str) -> Window:
     """Raises AssertionError for a playlist without a number, or a segment without a time or a map."""
-    playlist = m3u8.loads(text)
+    playlist = read_m3u8(text)
     assert playlist.media_sequence is not None, "the playlist has no EXT-X-MEDIA-SEQUENCE"
     first_number = int(playlist.media_sequence)
     first_discontinuity = playlist.discontinuity_sequence or 0

@@ -14,6 +14,8 @@ from asyncio.subprocess import PIPE
 from collections.abc import Sequence
 from typing import Any
 
+import m3u8
+
 from tests.rig.paths import REPOSITORY, RIG
 
 WITH_NODE = REPOSITORY / "deploy/with-node.sh"
@@ -48,4 +50,13 @@ async def lint_all(texts: Sequence[str]) -> list[dict[str, Any]]:
 def _accepted(answer: dict[str, Any], text: str) -> dict[str, Any]:
     assert "error" not in answer, f"hls-parser refuses it: {answer['error']}; it begins\n{text[:_WORDS_SHOWN]}"
     playlist: dict[str, Any] = answer["playlist"]
+    if "segments" in playlist:  # it takes the parts of the segment in progress for one more, without a URI
+        playlist["segments"] = [each for each in playlist["segments"] if each["uri"]]
+    return playlist
+
+
+def read_m3u8(text: str) -> m3u8.M3U8:
+    """A playlist as the library m3u8 reads it, and its whole segments: of the one in progress there are only parts."""
+    playlist = m3u8.loads(text)
+    playlist.segments[:] = [each for each in playlist.segments if each.uri]
     return playlist

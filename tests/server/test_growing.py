@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import m3u8
 import pytest
 import pytest_asyncio
 
@@ -23,7 +22,7 @@ from hlscam.domain.recording import Recording
 from hlscam.services.live import LiveStream
 from hlscam.units import US_PER_S
 from tests.rig.ffmpeg_tools import decode
-from tests.rig.playlist_lint import lint, lint_all
+from tests.rig.playlist_lint import lint, lint_all, read_m3u8
 from tests.server.serving import (
     CAMERA,
     ENOUGH_S,
@@ -168,7 +167,7 @@ class Seen:
     first_number: int = -1
 
     def take(self, text: str, *, may_slide: bool) -> None:
-        playlist = m3u8.loads(text)
+        playlist = read_m3u8(text)
         first = playlist.media_sequence
         assert first >= self.first_number
         assert may_slide or self.first_number in (-1, first)
@@ -228,7 +227,7 @@ async def test_the_next_segment_is_waited_for_and_told_the_moment_it_is_there(gr
     seen = [growing.newest.end_media_sequence - 1]
     for _ in range(4):
         text = await growing.text(f"/hls/gate/timeline.m3u8?after={seen[-1]}")
-        playlist = m3u8.loads(text)
+        playlist = read_m3u8(text)
         assert playlist.media_sequence == seen[-1] + 1
         assert playlist.segments[0].uri == f"{seen[-1] + 1}.m4s"
         seen += [seen[-1] + 1 + at for at in range(len(playlist.segments))]

@@ -10,7 +10,6 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-import m3u8
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +19,7 @@ from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
 from hlscam.server import timelines
 from hlscam.units import US_PER_S
-from tests.rig.playlist_lint import lint, lint_all
+from tests.rig.playlist_lint import lint, lint_all, read_m3u8
 from tests.server.serving import Answer, Serve, Serving, at, make_config, noted, problem_of, shown
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,7 +41,7 @@ def numbers_in(text: str) -> list[int]:
 
 def dates_in(text: str) -> list[int]:
     """Program date time of every listed segment in microseconds, as the m3u8 library adds them up."""
-    dates = [segment.current_program_date_time for segment in m3u8.loads(text).segments]
+    dates = [segment.current_program_date_time for segment in read_m3u8(text).segments]
     return [(each - EPOCH) // timedelta(microseconds=1) for each in dates]
 
 
@@ -81,7 +80,7 @@ async def test_every_kind_lints(serving: Serving) -> None:
     read = await lint_all(texts)
     assert [each["type"] for each in read] == ["media", "multivariant", "multivariant", *["media"] * 9]
     for text, playlist in zip(texts, read, strict=True):
-        by_library = m3u8.loads(text)
+        by_library = read_m3u8(text)
         assert len(by_library.segments) == len(playlist.get("segments", []))
         assert len(by_library.playlists) == len(playlist.get("variants", []))
 
@@ -105,7 +104,7 @@ async def test_the_whole_of_it(serving: Serving) -> None:
 
 
 async def test_everything_listed_can_be_fetched(serving: Serving) -> None:
-    for segment in m3u8.loads(await serving.text("/hls/gate/timeline.m3u8?from=0")).segments:
+    for segment in read_m3u8(await serving.text("/hls/gate/timeline.m3u8?from=0")).segments:
         for uri in (segment.uri, segment.init_section.uri):
             assert (await serving.ask(f"/hls/gate/{uri}")).status == 200
 
@@ -217,7 +216,7 @@ async def test_any_range_lists_what_overlaps_it(serving: Serving, data: st.DataO
     assert numbers_in(text) == [number for number, _, _ in expected]
     assert dates_in(text) == pytest.approx([start for _, start, _ in expected], abs=1100)
     assert ("#EXT-X-ENDLIST" in text) == (to is not None)
-    assert (m3u8.loads(text).discontinuity_sequence or 0) == _discontinuities_before(serving, expected[0][0])
+    assert (read_m3u8(text).discontinuity_sequence or 0) == _discontinuities_before(serving, expected[0][0])
 
 
 def _discontinuities_before(serving: Serving, number: int) -> int:
@@ -304,7 +303,7 @@ async def test_a_long_opened_timeline_slides_along(serve: Serve, days_config: Co
     assert numbers[-1] == pytest.approx(3600 / 2, abs=5)
     assert numbers == list(range(numbers[0], numbers[-1] + 1))
     assert len(numbers) < 1000
-    assert m3u8.loads(text).media_sequence == numbers[0]
+    assert read_m3u8(text).media_sequence == numbers[0]
 
 
 # What is refused
@@ -477,7 +476,7 @@ async def test_a_timeline_over_a_hole_in_the_numbers_has_an_end(serve: Serve, ow
     assert [each["mediaSequence"] for each in playlist["segments"]] == [
         kept.first_media_sequence + index for index in range(len(expected))
     ]
-    for segment in m3u8.loads(text).segments:
+    for segment in read_m3u8(text).segments:
         assert (await serving.ask(f"/hls/gate/{segment.uri}")).status == 200
 
 
