@@ -33,8 +33,8 @@ EARLY_S = 0.01
 
 _LEAST_OF_TARGET = 0.85
 _JITTER_PICTURES = 0.2
-_SEGMENTS_WITH_PARTS = 3
-"""The one in progress is one of them. Never more than three target durations, as 4.4.4.9 has it."""
+_WHOLE_SEGMENTS_WITH_PARTS = 2
+"""With the one in progress never more than the three target durations that 4.4.4.9 allows."""
 
 _ALMOST = 0.98
 
@@ -63,7 +63,8 @@ class LowLatency:
     def of(cls, parts: Sequence[Part], *, end_media_sequence: int, target_us: int) -> LowLatency:
         """From the live edge: `end_media_sequence` is one past the last whole segment."""
         rows = {number: list(row) for number, row in groupby(parts, key=lambda each: each.media_sequence)}
-        shown = {number: _listable(rows[number], target_us) for number in sorted(rows)[-_SEGMENTS_WITH_PARTS:]}
+        oldest = end_media_sequence - _WHOLE_SEGMENTS_WITH_PARTS
+        shown = {number: _listable(row, target_us) for number, row in rows.items() if number >= oldest}
         is_shown = len(shown.get(end_media_sequence, [])) == len(rows.get(end_media_sequence, []))
         hint = next_position(parts, end_media_sequence) if is_shown else (end_media_sequence + 1, 0)
         return cls(target_us, shown, end_media_sequence, hint)

@@ -43,6 +43,10 @@ class State:
         ]
 
     @property
+    def positions(self) -> list[tuple[int, int]]:
+        return [position for position, _, _ in self.parts]
+
+    @property
     def segments(self) -> dict[int, float]:
         return {int(number): float(s) for s, number in _SEGMENT.findall(self.text)}
 
@@ -96,9 +100,7 @@ async def test_each_reload_is_answered_when_the_part_is_there(states: list[State
 
 
 async def test_a_strict_reader_accepts_every_state(states: list[State]) -> None:
-    # hls-parser takes a hinted part for one of the segment in progress, though it may be the next one's first.
-    read = await lint_all([each.text for each in states if each.hint == each.newest])
-    assert len(read) > 1
+    read = await lint_all([each.text for each in states])
     assert all(each["type"] == "media" for each in read)
 
 
@@ -180,8 +182,8 @@ async def test_a_hinted_part_is_sent_when_it_is_whole(growing: Growing, states: 
 
 async def test_the_hint_is_the_next_part(states: list[State]) -> None:
     """Where groups of pictures are regular it is right, at the borders of segments too."""
-    hits = [after.parts[-1][0] == before.hint for before, after in pairwise(states)]
-    assert sum(hits) >= len(hits) - 2
+    misses = [before.hint for before, after in pairwise(states) if before.hint not in after.positions]
+    assert len(misses) <= 2, misses
 
 
 async def test_many_are_woken_by_one_part(growing: Growing, states: list[State]) -> None:
