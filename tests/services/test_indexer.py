@@ -281,9 +281,10 @@ async def test_other_ways_to_follow_a_camera(tmp_path: Path) -> None:
 async def test_a_file_removed_under_a_real_camera_does_not_stop_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Studio(tmp_path, {"porch": PATTERN}, recording_s=1) as studio:
+    async with Studio(tmp_path, {"porch": PATTERN}) as studio:
         await studio.segments("porch", 1)
         studio.viewers["porch"].may_miss = True
+        await studio.changes("porch", lambda: len(studio.newest("porch").segments) == 1, "has just begun a recording")
         gone = studio.newest("porch")
         studio.archive.path("porch", gone.name).unlink()
         stream = studio.live.stream("porch")
