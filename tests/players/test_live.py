@@ -100,9 +100,8 @@ async def test_the_page_shows_cameras_live_and_plays_from_a_time(server: HlscamS
         assert await tab.page.locator("[data-camera]").count() == 2
 
         async def playing() -> bool:
-            return bool(
-                await tab.page.evaluate("(document.querySelector('[data-camera=pattern] video')?.currentTime ?? 0) > 2")
-            )
+            video = "document.querySelector('[data-camera=pattern] video')"
+            return bool(await tab.page.evaluate(f"{video}?.readyState > 2 && {video}.currentTime > 3"))
 
         await until(playing, "the card plays", timeout_s=30)
         behind = await shown_behind_s(tab, "[data-camera=pattern] video")
