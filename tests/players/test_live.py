@@ -65,7 +65,7 @@ async def test_hls_js_shows_the_time_of_the_picture_as_program_date_time(server:
     """EXT-X-PROGRAM-DATE-TIME is the host's time of the picture: the clock drawn in it agrees."""
     async with MediaServer(server.folder) as host, open_tab() as tab:
         await tab.page.goto(host.player_url(server.url("hls/pattern/index.m3u8")))
-        await tab.wait_for("() => window.look().time > 1", timeout_s=30)
+        await tab.wait_for("() => window.look().time > 1 && window.video.readyState > 2", timeout_s=30)
         await tab.page.evaluate("window.video.pause()")
         shown_ms = (await tab.shown_picture(rows=32)).clock_ms(360)
         look = await tab.look()
@@ -100,9 +100,8 @@ async def test_the_page_shows_cameras_live_and_plays_from_a_time(server: HlscamS
         assert await tab.page.locator("[data-camera]").count() == 2
 
         async def playing() -> bool:
-            return bool(
-                await tab.page.evaluate("(document.querySelector('[data-camera=pattern] video')?.currentTime ?? 0) > 2")
-            )
+            video = "document.querySelector('[data-camera=pattern] video')"
+            return bool(await tab.page.evaluate(f"{video}?.readyState > 2 && {video}.currentTime > 3"))
 
         await until(playing, "the card plays", timeout_s=30)
         behind = await shown_behind_s(tab, "[data-camera=pattern] video")

@@ -27,11 +27,9 @@ export interface Pong {
   readonly serverMs: number;
 }
 
+/** Somebody is there who speaks this. */
 export interface Hello {
   readonly kind: 'hello';
-  /** Null for a camera without footage. */
-  readonly mimeType: string | null;
-  readonly serverMs: number;
 }
 
 /** What needs no answer here: the page asks for states and gaps by itself. */
@@ -51,11 +49,7 @@ export function parseMessage(text: string): Message {
   const fields = readObject(parsed(text), 'the message');
   switch (fields['type']) {
     case 'hello':
-      return {
-        kind: 'hello',
-        mimeType: fields['codecs'] === null ? null : readText(fields['codecs'], 'codecs'),
-        serverMs: moment(fields, 'server_time'),
-      };
+      return { kind: 'hello' };
     case 'init':
       return {
         kind: 'init',
