@@ -9,13 +9,16 @@
 const LEAST_SPARE_S = 0.08;
 const MOST_SPARE_S = 0.8;
 const SPARE_STEP_S = 0.08;
-const CALM_MS = 20_000;
+/** After so much time without a stall a little less is needed. */
+const CALM_MS = 10_000;
+/** While a page loads, much comes late that will not later. */
+const SETTLED_AFTER = 4;
 /** Near enough: nobody sees it, and the rate rests. */
 const SLACK_S = 0.04;
 const FASTEST = 1.1;
 const SLOWEST = 0.95;
-/** Share of what is too much that is played away in a second. */
-const HASTE_PER_S = 0.4;
+/** Share of what is too much that is played away in a second: at the fastest, until a tenth of a second is left. */
+const HASTE_PER_S = 1;
 const LOOKS_BACK_S = 6;
 /** Further behind than a fragment, the spare and so much: no use in playing that away. */
 const JUMP_BEYOND_S = 1.2;
@@ -37,7 +40,7 @@ export class LivePace {
   #spares: number[] = [];
   #neededS = LEAST_SPARE_S;
   #changedMonoMs = -Infinity;
-  #fragmentS = 0.5;
+  #fragmentS = 0;
   #rate = 1;
   #seenMonoMs: number | null = null;
 
@@ -45,20 +48,21 @@ export class LivePace {
     return this.#neededS;
   }
 
-  /** A fragment has come, when so much was left to play. */
-  arrived(spareS: number, durationS: number): void {
-    if (durationS > 0) this.#fragmentS = Math.max(durationS, this.#fragmentS * 0.9);
-    this.#keep(spareS);
+  /** A fragment has come, when so much was left to play; null where nothing plays yet, or not for want of it. */
+  arrived(durationS: number, spareS: number | null): void {
+    this.#fragmentS = Math.max(durationS, this.#fragmentS * 0.9);
+    if (spareS !== null) this.#keep(spareS);
   }
 
   #keep(spareS: number): void {
     this.#spares.push(Math.max(0, spareS));
-    const kept = Math.min(40, Math.max(4, Math.ceil(LOOKS_BACK_S / this.#fragmentS)));
+    const kept = Math.min(40, Math.max(4, Math.ceil(LOOKS_BACK_S / Math.max(this.#fragmentS, 0.1))));
     if (this.#spares.length > kept) this.#spares.shift();
   }
 
   /** The picture stood for want of data, until now. */
   stalled(monoMs: number): void {
+    if (this.#spares.length < SETTLED_AFTER) return;
     this.#neededS = Math.min(MOST_SPARE_S, this.#neededS + SPARE_STEP_S);
     this.#changedMonoMs = monoMs;
     this.#keep(0);
@@ -88,7 +92,7 @@ export class LivePace {
     this.#seenMonoMs = monoMs;
     if (this.#rate !== 1) this.#spares = this.#spares.map((each) => each - (this.#rate - 1) * passedS);
     if (monoMs - this.#changedMonoMs < CALM_MS || this.#neededS <= LEAST_SPARE_S) return;
-    this.#neededS = Math.max(LEAST_SPARE_S, this.#neededS - SPARE_STEP_S / 4);
+    this.#neededS = Math.max(LEAST_SPARE_S, this.#neededS - SPARE_STEP_S / 2);
     this.#changedMonoMs = monoMs;
   }
 

@@ -176,10 +176,9 @@ export class WsEngine implements Engine {
     const range = queue.lastRange;
     const stoodMs = this.#stoodSinceMonoMs === null ? 0 : performance.now() - this.#stoodSinceMonoMs;
     this.#map.add(fragment);
-    if (range !== null && this.#isLive && !this.#video.paused && !this.#video.seeking) {
-      if (stoodMs > 0 && stoodMs < STALL_BELOW_MS) this.#pace.stalled(performance.now());
-      else this.#pace.arrived(range.endS - this.#video.currentTime, fragment.durationS);
-    }
+    const plays = range !== null && this.#isLive && !this.#video.paused && !this.#video.seeking;
+    this.#pace.arrived(fragment.durationS, plays && stoodMs === 0 ? range.endS - this.#video.currentTime : null);
+    if (plays && stoodMs > 0 && stoodMs < STALL_BELOW_MS) this.#pace.stalled(performance.now());
     queue.append(data, this.#map.offsetS);
   }
 
