@@ -43,7 +43,8 @@ FRONT = "/ff -hide_banner -nostats -loglevel repeat+level+warning"
 LABELS = "-map_metadata -1 -max_interleave_delta 1000000"
 LABELS += """ -metadata:g:0 'title=Front porch' -metadata:g:1 'comment={"hlscam":1}'"""
 CUT = "-min_seg_duration 1.1 -reset_timestamps 0 -segment_atclocktime 1 -segment_clocktime_offset 599.98"
-CUT += f" -segment_format mp4 -segment_format_options {INNER.format('+hybrid_fragmented')} -segment_time 600 -strftime 1"
+CUT += f" -segment_format mp4 -segment_format_options {INNER.format('+hybrid_fragmented')}"
+CUT += " -segment_time 600 -strftime 1"
 TARGET = "/archive/porch/%Y%m%dT%H%M%SZ-cafe.mp4"
 SILENT = StreamPlan(video_codec="h264", audio=None)
 
