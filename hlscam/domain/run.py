@@ -11,13 +11,15 @@ import json
 import math
 import re
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hlscam.domain.recording import EndReason
 
 _MARK = "hlscam"
 _VERSION = 1
-_NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-([0-9A-Za-z]+)\.mp4")
+_NAME = re.compile(r"([0-9]{8}T[0-9]{6})Z-([0-9A-Za-z]+)\.mp4")
+_TIME = "%Y%m%dT%H%M%S"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,4 +92,21 @@ def recording_name_pattern(run: str) -> str:
 def run_of_name(name: str) -> str | None:
     """The run that a recording's file name tells, or None when it is not a recording's name."""
     match = _NAME.fullmatch(name)
-    return match.group(1) if match else None
+    return match.group(2) if match else None
+
+
+def name_out_of_the_way(name: str, recording_s: float) -> str | None:
+    """Another name for a run's first recording, a second earlier, where its second one may get the same; else None.
+
+    ffmpeg cuts at multiples of `recording_s` of the day. It takes names from a clock of the kernel that is some
+    milliseconds behind the one it cuts by, so a cut at the full second may be named by the second before; and a file of
+    the same name is truncated (**measured**: one run in some hundreds that began in that second, cut every 4 s).
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    began = datetime.strptime(match.group(1), _TIME).replace(tzinfo=UTC)
+    second = began.hour * 3600 + began.minute * 60 + began.second
+    if (second + 1) // recording_s == second // recording_s:
+        return None
+    return f"{began - timedelta(seconds=1):{_TIME}}Z-{match.group(2)}.mp4"

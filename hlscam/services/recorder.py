@@ -149,7 +149,12 @@ class CameraRecorder:
         self._plan = plan
         identity = await self._indexer.begin_run(self.camera, system_random.token_hex(4))
         lines: deque[str] = deque(maxlen=_LINES_KEPT)
-        follower = RunFollower(self._indexer, identity, camera_clock=not self._times_by_arrival)
+        follower = RunFollower(
+            self._indexer,
+            identity,
+            camera_clock=not self._times_by_arrival,
+            recording_s=self._settings.recording_s,
+        )
         follower.start()
         why = Diagnosis(EndReason.CRASHED, "hlscam failed")
         try:

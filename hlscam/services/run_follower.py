@@ -24,7 +24,7 @@ from hlscam.domain.clock_watch import ClockFault, HostClockWatch, MediaClockWatc
 from hlscam.domain.part import Part
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.recording_index import RecordingIndex, RunIndex
-from hlscam.domain.run import RunIdentity, run_of_name
+from hlscam.domain.run import RunIdentity, name_out_of_the_way, run_of_name
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.services.indexer import Indexer, Unsealed
@@ -43,9 +43,12 @@ class RunFollower:
     """Follows one run's recordings from its first to its last. `start`, then `finish` when ffmpeg has ended.
 
     `camera_clock`: media time is the camera's, so it may be one that cannot be used; `clock_fault` says so then.
+    `recording_s` is how often ffmpeg cuts; None when it does not.
     """
 
-    def __init__(self, indexer: Indexer, identity: RunIdentity, *, camera_clock: bool = True) -> None:
+    def __init__(
+        self, indexer: Indexer, identity: RunIdentity, *, camera_clock: bool = True, recording_s: float | None = None
+    ) -> None:
         self.camera = identity.camera
         self.run = identity.run
         self.fragments_seen = 0
@@ -60,6 +63,8 @@ class RunFollower:
         self._progress = asyncio.Event()
         self._waiting: list[str] = []
         self._known: set[str] = set()
+        self._recording_s = recording_s
+        self._moved_from = ""
         self._current: OpenRecording | None = None
         self._is_anchored = False
         self._is_settled = False
@@ -124,8 +129,30 @@ class RunFollower:
             self._next_rescan_mono_s = self._indexer.clock.mono_s() + self._indexer.rescan_interval_s
             names |= set(await self._indexer.archive.names(self.camera))
         new = {name for name in names if run_of_name(name) == self.run} - self._known
+        if self._moved_from in new and not await self._exists(self._moved_from):
+            new.discard(self._moved_from)  # what was still heard of it before it was moved
+        if new and not self._known:
+            new = await self._out_of_the_way(min(new)) | new - {min(new)}
         self._known |= new
         self._waiting = sorted([*self._waiting, *new])
+
+    async def _exists(self, name: str) -> bool:
+        path = self._indexer.archive.path(self.camera, name)
+        return await self._indexer.archive.run(path.exists)
+
+    async def _out_of_the_way(self, first: str) -> set[str]:
+        """The run's first recording, under another name where ffmpeg may soon write over it."""
+        other = name_out_of_the_way(first, self._recording_s) if self._recording_s else None
+        if other is None:
+            return {first}
+        path, moved = (self._indexer.archive.path(self.camera, name) for name in (first, other))
+        try:
+            await self._indexer.archive.run(lambda: path.rename(moved))
+        except OSError as error:
+            log.error("%s/%s cannot be renamed: %s", self.camera, first, error.strerror)
+            return {first}
+        self._moved_from = first
+        return {other}
 
     async def _read_all(self, *, ended: bool) -> None:
         while True:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlscam.domain.recording import EndReason
-from hlscam.domain.run import RunIdentity, recording_name_pattern, run_of_name
+from hlscam.domain.run import RunIdentity, name_out_of_the_way, recording_name_pattern, run_of_name
 from tests.domain.footage import identity
 
 LATER = {"gap_reason", "longest_picture_s"}
@@ -121,3 +121,23 @@ def test_names_tell_their_run() -> None:
 )
 def test_other_names_tell_none(name: str) -> None:
     assert run_of_name(name) is None
+
+
+@pytest.mark.parametrize(
+    ("time", "recording_s", "expected"),
+    [
+        ("20261126T125959Z", 600, "20261126T125958Z"),
+        ("20261126T130000Z", 600, None),
+        ("20261126T125958Z", 600, None),
+        ("20261126T235959Z", 600, "20261126T235958Z"),
+        ("20261126T000000Z", 1, "20261125T235959Z"),
+        ("20261126T021659Z", 4, "20261126T021658Z"),
+    ],
+)
+def test_a_first_recording_that_may_be_written_over_gets_another_name(
+    time: str, recording_s: float, expected: str | None
+) -> None:
+    """In the last second before ffmpeg cuts by the clock, and in no other."""
+    wanted = None if expected is None else f"{expected}-cafe.mp4"
+    assert name_out_of_the_way(f"{time}-cafe.mp4", recording_s) == wanted
+    assert name_out_of_the_way("a clip.mp4", recording_s) is None

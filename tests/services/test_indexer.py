@@ -129,6 +129,28 @@ async def test_parts_are_the_same_live_and_from_the_archive(studio: Studio, grow
     assert [each.opens_run for each in found] == [each.position == (row.first_media_sequence, 0) for each in found]
 
 
+@pytest.mark.parametrize(("first", "moved"), [("20261122T120003Z", "20261122T120002Z"), ("20261122T120002Z", "")])
+async def test_a_first_recording_is_not_written_over_by_the_second(
+    studio: Studio, growing: bytes, first: str, moved: str
+) -> None:
+    """Cut every four seconds; ffmpeg's clock for names is behind, so that both may be named by the same second."""
+    folder = studio.root / "porch"
+    named = folder / f"{first}-aaaa.mp4"
+    follower = RunFollower(studio.indexer, await studio.indexer.begin_run("porch", "aaaa"), recording_s=4)
+    follower.start()
+    await record_into(named, growing)
+    row = await listed(studio, 1)
+    assert row.name == f"{moved or first}-aaaa.mp4"
+    second = named if moved else folder / "20261122T120004Z-aaaa.mp4"
+    second.write_bytes(growing)
+    await studio.changes("porch", lambda: studio.newest("porch").name == second.name, "went on")
+    await follower.finish(EndReason.STOPPED)
+    rows = await studio.catalog.recordings("porch")
+    assert [each.name for each in rows] == [row.name, second.name]
+    assert rows[1].first_media_sequence == rows[0].end_media_sequence
+    assert sorted(path.name for path in folder.glob("*.mp4")) == [row.name, second.name]
+
+
 async def test_damage_ends_a_recording_and_not_the_run(
     studio: Studio, growing: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:

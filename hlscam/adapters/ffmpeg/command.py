@@ -19,13 +19,6 @@ from hlscam.domain.low_latency import EARLY_S
 from hlscam.domain.source import FileSource, Source, TestSource, UrlSource
 
 _SOCKET_TIMEOUT_US = 10_000_000
-_CUT_LATER_S = 0.02
-_SHORTEST_RECORDING_S = 1.1
-"""Names have whole seconds, and ffmpeg truncates a file of the same name. It takes them from a clock of the kernel that
-is some milliseconds behind the one it cuts by: a cut at the full second was named by the second before, and a run that
-began in that one gave its second recording the name of its first, which was lost (**measured**: one start in some
-hundreds, with cuts every 4 s). So it cuts a little later, and never twice within a second."""
-
 _LOWEST_AAC_RATE_HZ = 16_000
 _AAC_RATES_HZ = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
@@ -144,9 +137,7 @@ def _segment_options(writing: RecordingOptions) -> dict[str, Any]:
         "write_prft": "wallclock",
         "flush_packets": 1,
     }
-    shortest = {"min_seg_duration": f"{min(_SHORTEST_RECORDING_S, 0.8 * writing.recording_s):g}"}
     return {
-        **(shortest if writing.hybrid else {}),  # ffmpeg has it since 5.0
         "map_metadata": -1,
         "metadata:g:0": f"title={writing.title}",
         "metadata:g:1": f"comment={writing.comment}",
@@ -154,7 +145,6 @@ def _segment_options(writing: RecordingOptions) -> dict[str, Any]:
         "f": "segment",
         "segment_time": f"{writing.recording_s:g}",
         "segment_atclocktime": 1,
-        "segment_clocktime_offset": f"{writing.recording_s - _CUT_LATER_S:g}",
         "reset_timestamps": 0,
         "strftime": 1,
         "segment_format": "mp4",

@@ -42,7 +42,7 @@ INNER = (
 FRONT = "/ff -hide_banner -nostats -loglevel repeat+level+warning"
 LABELS = "-map_metadata -1 -max_interleave_delta 1000000"
 LABELS += """ -metadata:g:0 'title=Front porch' -metadata:g:1 'comment={"hlscam":1}'"""
-CUT = "-min_seg_duration 1.1 -reset_timestamps 0 -segment_atclocktime 1 -segment_clocktime_offset 599.98"
+CUT = "-reset_timestamps 0 -segment_atclocktime 1"
 CUT += f" -segment_format mp4 -segment_format_options {INNER.format('+hybrid_fragmented')}"
 CUT += " -segment_time 600 -strftime 1"
 TARGET = "/archive/porch/%Y%m%dT%H%M%SZ-cafe.mp4"
@@ -93,33 +93,6 @@ def test_an_old_ffmpeg_writes_fragmented_mp4() -> None:
     source = FileSource(Path("/clips/a.mp4"))
     argv = record_command("/ff", source, InputOptions(), SILENT, replace(WRITING, hybrid=False), Path("/fonts"))
     assert option(argv, "-segment_format_options") == INNER.format("+skip_trailer")
-    assert "-min_seg_duration" not in argv
-
-
-async def test_no_recording_is_so_short_that_the_next_may_get_its_name(tmp_path: Path) -> None:
-    """Wherever between two cuts of the clock it begins: eleven starts of twelve are too late in that time."""
-    clip = make_clip(tmp_path / "clip.mp4", seconds=2, size="64x48", rate=10, gop=1)
-    argv = record_command("", FileSource(clip), InputOptions(), SILENT, replace(WRITING, folder=tmp_path), tmp_path)
-    argv[0], argv[argv.index("-segment_time") + 1] = ffmpeg_path(), "1.2"
-    lines: list[str] = []
-    process = await FfmpegProcess.start(argv, on_line=lines.append)
-
-    async def has_cut() -> bool:
-        return len(recorded(tmp_path)) >= 3
-
-    try:
-        await until(has_cut, "it has cut twice")
-    finally:
-        code = await process.stop()
-    assert code == 0, lines
-    *closed, _ = recorded(tmp_path)
-    for path in closed:
-        fragments = [each for each in read_events(path.read_bytes()) if isinstance(each, Fragment)]
-        assert sum(each.sample_count for each in fragments) >= 11, path.name
-
-
-def recorded(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*Z-cafe.mp4"))
 
 
 @pytest.mark.parametrize(
