@@ -198,7 +198,8 @@ def media_playlist(
     holes = [
         line for before, after in pairwise(spans[: len(spans) - len(kept) + 1]) for line in _between(before, after)
     ]
-    parts = low_latency.parts if low_latency else {}
+    rows = low_latency.parts.items() if low_latency else ()
+    parts = {number: [_line(each) for each in row] for number, row in rows}
     blocks = [*holes, *_blocks(kept, parts, longest_gap_us)]
     if low_latency is not None:
         blocks += _edge(spans[-1], low_latency)
@@ -272,7 +273,9 @@ def _map_uri(init_hash: str) -> str:
     return f"init-{init_hash}.mp4"
 
 
-def _blocks(spans: Sequence[Span], parts: Mapping[int, Sequence[Part]], longest_gap_us: int | None) -> Iterator[str]:
+def _blocks(
+    spans: Sequence[Span], parts: Mapping[int, Sequence[PartLine]], longest_gap_us: int | None
+) -> Iterator[str]:
     previous_map_uri = ""
     for before, span in zip([None, *spans], spans, strict=False):
         recording = span.recording
@@ -290,7 +293,7 @@ def _blocks(spans: Sequence[Span], parts: Mapping[int, Sequence[Part]], longest_
             slew_ppb=recording.slew_ppb,
             map_uri=map_uri,
             discontinuity=discontinuity,
-            parts={number: [_line(each) for each in row] for number, row in parts.items()},
+            parts=parts,
         )
         yield render_block(block, previous_map_uri=previous_map_uri)
         previous_map_uri = map_uri

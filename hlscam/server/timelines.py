@@ -22,6 +22,7 @@ from hlscam.domain.gaps import WORDS
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import Span, counted, media_playlist, paced, spans_after, spans_between
 from hlscam.errors import InvalidRequest, NotFound, NotReady
+from hlscam.server.holding import LONGEST_HOLD_S
 from hlscam.server.queries import TimelineRange, not_in_future, optional_time, switch, timeline_range
 from hlscam.server.responses import MPEGURL, text_response
 from hlscam.server.services import SERVICES, Services
@@ -41,8 +42,6 @@ _JOINING_S = 1
 _PACED_KEPT_S = 600
 _PACED_ENOUGH_S = 120
 _PACED_PAGE = 16
-_LONGEST_HOLD_S = 8
-"""hls.js gives up on a first byte after 10 s."""
 _SOON_SEGMENTS = 30
 """Numbers that many ahead may have been told by another server of this archive, or before a power cut took them."""
 
@@ -187,7 +186,7 @@ async def _hold_until_listed(services: Services, camera: str, media_sequence: in
     """Wait for a segment that is yet to come. Raises NotReady when it does not, for so long as a player waits."""
     if services.live.stream(camera).newest is None:
         raise no_footage_yet(services, camera)
-    await first_of(_until_listed(services, camera, media_sequence), services.clock.sleep(_LONGEST_HOLD_S))
+    await first_of(_until_listed(services, camera, media_sequence), services.clock.sleep(LONGEST_HOLD_S))
     if not services.footage.is_listed(camera, media_sequence):
         raise _not_ready(services, camera, f"camera {camera!r} has not recorded segment {media_sequence} yet")
 
