@@ -149,7 +149,7 @@ async def running_reader(
         archive, watch = await _open_archive(stack, config)
         catalog = await Catalog.open(config.catalog_url, read_only=True)
         stack.push_async_callback(catalog.close)
-        live = LiveStreams(config.hls.live_window_s)
+        live = LiveStreams(config.hls.live_window_s, config.hls.part_duration_s)
         mirror = ArchiveMirror(archive, catalog, watch, live, clock, _live_segments(config))
         mirror.start(sorted({*config.cameras, *await archive.cameras()}))
         stack.push_async_callback(mirror.stop)
@@ -175,7 +175,7 @@ async def _prepare_recorder(stack: AsyncExitStack, config: Config, clock: Clock)
         catalog=catalog,
         care=care,
         watch=watch,
-        live=LiveStreams(config.hls.live_window_s),
+        live=LiveStreams(config.hls.live_window_s, config.hls.part_duration_s),
         clock=clock,
         segment_duration_s=config.hls.segment_duration_s,
         live_segments=_live_segments(config),

@@ -33,6 +33,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from hlscam.domain.environment import Substituted
+from hlscam.domain.low_latency import PART_DURATION_S
 from hlscam.domain.secrets import is_secret_option, url_secrets
 from hlscam.domain.source import FileSource, Source, TestSource, UrlSource, parse_source
 from hlscam.errors import ConfigError
@@ -287,7 +288,11 @@ class HlsConfig(Section):
 
     segment_duration_s: float = setting(2, "aim for a segment's duration in seconds", "0.5 to 10", ge=0.5, le=10)
     part_duration_s: float = setting(
-        0.3, "duration of a part (a fragment) in seconds", "0.2 to 2, and at most segment_duration_s", ge=0.2, le=2
+        PART_DURATION_S,
+        "duration of a part (a fragment) in seconds",
+        "0.2 to 2, and at most segment_duration_s",
+        ge=0.2,
+        le=2,
     )
     live_window_s: float = Field(
         default_factory=_default_live_window_s,

@@ -22,6 +22,9 @@ from itertools import groupby
 from hlscam.domain.part import Part
 from hlscam.units import US_PER_S
 
+PART_DURATION_S = 0.3
+"""Where nobody says otherwise: LL-HLS then shows pictures that are 1.3 s old, and WebSocket 0.5 s."""
+
 HOLD_BACK_PARTS = 3
 """PART-HOLD-BACK in part targets (4.4.3.8: at least two, and three should be)."""
 
@@ -68,6 +71,18 @@ class LowLatency:
         is_shown = len(shown.get(end_media_sequence, [])) == len(rows.get(end_media_sequence, []))
         hint = next_position(parts, end_media_sequence) if is_shown else (end_media_sequence + 1, 0)
         return cls(target_us, shown, end_media_sequence, hint)
+
+    def lists(self, media_sequence: int, part: int) -> bool:
+        """Whether a part is listed, or what comes after it.
+
+        A part beyond a segment's last is the first of the next segment (RFC 8216bis 6.2.5.2): when a player asked for
+        it, it could not know yet that the segment was full.
+        """
+        if media_sequence < self.following:
+            row = self.parts.get(media_sequence, ())
+            is_beyond = media_sequence == self.following - 1 and bool(row) and part >= len(row)
+            return not is_beyond or self.lists(self.following, 0)
+        return media_sequence == self.following and part < len(self.parts.get(media_sequence, ()))
 
 
 def next_position(parts: Sequence[Part], end_media_sequence: int) -> tuple[int, int]:

@@ -1,8 +1,9 @@
-"""What a player may ask of a live playlist (delivery directives, RFC 8216bis 6.2.5)."""
+"""What a player may ask of a playlist that grows (delivery directives, RFC 8216bis 6.2.5)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from aiohttp import web
 
@@ -11,18 +12,20 @@ from hlscam.server.queries import optional_number
 from hlscam.services.live import LiveStream
 
 _MOST_AHEAD_SEGMENTS = 2
+_CACHED_TARGETS = 6
+"""For so many target durations caches keep the answer to a request that waited (B.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """`media_sequence` and `part` to wait for, and whether a delta update will do."""
 
-    media_sequence: int | None
-    part: int | None
-    skip: bool
+    media_sequence: int | None = None
+    part: int | None = None
+    skip: bool = False
 
     @classmethod
-    def of(cls, request: web.Request) -> Delivery:
+    def of(cls, request: web.Request) -> Self:
         """`?_HLS_msn=&_HLS_part=&_HLS_skip=`. Raises InvalidRequest."""
         media_sequence, part = optional_number(request, "_HLS_msn"), optional_number(request, "_HLS_part", "a number")
         if part is not None and media_sequence is None:
@@ -32,6 +35,11 @@ class Delivery:
             raise InvalidRequest(f"`_HLS_skip` is YES or v2, not {skip!r}")
         return cls(media_sequence, part, skip is not None)
 
+    def by_segments(self, leap: int) -> Self:
+        """The same of a playlist without parts, whose players count up to a number that is less by `leap`."""
+        wanted = None if self.media_sequence is None else self.media_sequence + leap
+        return replace(self, media_sequence=wanted, part=None)
+
     def check(self, stream: LiveStream) -> None:
         """Raises InvalidRequest for what is too far ahead to be waited for (6.2.5.2)."""
         end = stream.newest.end_media_sequence if stream.newest else 0
@@ -40,3 +48,9 @@ class Delivery:
 
     def is_reached(self, stream: LiveStream) -> bool:
         return self.media_sequence is None or stream.has(self.media_sequence, self.part)
+
+    def max_age_s(self, stream: LiveStream, otherwise_s: int) -> int:
+        """How long a cache may keep the answer: what was waited for is true for ever, what was not there is not."""
+        if self.media_sequence is None or stream.newest is None:
+            return otherwise_s
+        return _CACHED_TARGETS * stream.newest.target_duration_s if self.is_reached(stream) else 0

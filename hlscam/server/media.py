@@ -49,8 +49,7 @@ async def part(request: web.Request) -> web.Response:
     media_sequence, index = _number(request, "media_sequence"), _number(request, "part")
     await services.footage.check_camera(camera)
     stream = services.live.stream(camera)
-    if (media_sequence, index) in _to_come(stream):
-        await services.holding.until(stream, lambda: stream.has(media_sequence, index))
+    await services.holding.until(stream, lambda: (media_sequence, index) not in _to_come(stream))
     row = await services.footage.parts(camera, media_sequence)
     found = next((each for each in row if each.index == index), None)
     if found is None:

@@ -58,7 +58,8 @@ async def live(request: web.Request) -> web.Response:
     text = _live_text(services, stream, gaps=gaps, skip=delivery.skip and not gaps)
     if not text:
         raise no_footage_yet(services, camera)
-    return text_response(request, text, content_type=MPEGURL, max_age_s=_MAX_AGE_S)
+    max_age_s = _MAX_AGE_S if gaps else delivery.max_age_s(stream, _MAX_AGE_S)
+    return text_response(request, text, content_type=MPEGURL, max_age_s=max_age_s)
 
 
 def _live_text(services: Services, stream: LiveStream, *, gaps: bool, skip: bool) -> str:
@@ -67,7 +68,7 @@ def _live_text(services: Services, stream: LiveStream, *, gaps: bool, skip: bool
     version, text = services.live_texts.get(key, (-1, ""))
     if version != stream.version:
         spans = stream.window()
-        low_latency = None if gaps else stream.low_latency(services.config.hls.part_duration_s)
+        low_latency = None if gaps else stream.low_latency
         text = media_playlist(spans, gaps=gaps, low_latency=low_latency, skip=skip).render() if spans else ""
         services.live_texts[key] = stream.version, text
     return text

@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Sequence
 
 from hlscam.adapters.catalog.store import Catalog
-from hlscam.domain.low_latency import LowLatency, part_target_us
+from hlscam.domain.low_latency import PART_DURATION_S, LowLatency, part_target_us
 from hlscam.domain.part import Part
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import Span, last_spans, numbered_on
@@ -28,13 +28,15 @@ FEWEST_SEGMENTS = 5
 class LiveStream:
     """One camera's newest recordings, in order, and the init sections they need. `version` grows with every change."""
 
-    def __init__(self, camera: str, window_s: float) -> None:
+    def __init__(self, camera: str, window_s: float, part_duration_s: float = PART_DURATION_S) -> None:
         self.camera = camera
         self.version = 0
         self.inits: dict[str, bytes] = {}
         self._parts: list[Part] = []
         self._part_target: tuple[str, int] = "", 0
+        self._low_latency: tuple[int, LowLatency | None] = -1, None
         self._window_s = window_s
+        self._part_duration_s = part_duration_s
         self._recordings: list[Recording] = []
         self._changed = asyncio.Event()
 
@@ -114,14 +116,16 @@ class LiveStream:
         """Until the next change, or until somebody `wake`s all who wait."""
         await self._changed.wait()
 
-    def low_latency(self, part_duration_s: float) -> LowLatency | None:
+    @property
+    def low_latency(self) -> LowLatency | None:
         """The live edge to the part; None before the first segment. One part target holds for a whole run."""
         newest = self.newest
-        if newest is None:
-            return None
-        if self._part_target[0] != newest.run:
-            self._part_target = newest.run, part_target_us(part_duration_s, newest.media.frame_rate)
-        return LowLatency.of(self._parts, end_media_sequence=newest.end_media_sequence, target_us=self._part_target[1])
+        if self._low_latency[0] != self.version and newest is not None:
+            if self._part_target[0] != newest.run:
+                self._part_target = newest.run, part_target_us(self._part_duration_s, newest.media.frame_rate)
+            target_us, end = self._part_target[1], newest.end_media_sequence
+            self._low_latency = self.version, LowLatency.of(self._parts, end_media_sequence=end, target_us=target_us)
+        return None if newest is None else self._low_latency[1]
 
     def wake(self) -> None:
         """Let all who wait look whether they have waited for long enough."""
@@ -129,11 +133,11 @@ class LiveStream:
         changed.set()
 
     def has(self, media_sequence: int, part: int | None = None) -> bool:
-        """Whether a segment is listed; or a part, or any that comes after it."""
-        end = self.newest.end_media_sequence if self.newest else 0
-        if part is None or media_sequence < end:
-            return media_sequence < end
-        return bool(self._parts) and self._parts[-1].position >= (media_sequence, part)
+        """Whether the live playlist lists a segment; or a part of it, or what comes after that."""
+        low_latency = self.low_latency
+        if low_latency is None or part is None:
+            return self.newest is not None and media_sequence < self.newest.end_media_sequence
+        return low_latency.lists(media_sequence, part)
 
     def _tell(self) -> None:
         self.version += 1
@@ -153,13 +157,14 @@ async def load_from_catalog(stream: LiveStream, catalog: Catalog, segments: int)
 class LiveStreams:
     """Every camera's live edge."""
 
-    def __init__(self, window_s: float) -> None:
+    def __init__(self, window_s: float, part_duration_s: float = PART_DURATION_S) -> None:
         self._window_s = window_s
+        self._part_duration_s = part_duration_s
         self._streams: dict[str, LiveStream] = {}
 
     def stream(self, camera: str) -> LiveStream:
         if camera not in self._streams:
-            self._streams[camera] = LiveStream(camera, self._window_s)
+            self._streams[camera] = LiveStream(camera, self._window_s, self._part_duration_s)
         return self._streams[camera]
 
     def streams(self) -> list[LiveStream]:

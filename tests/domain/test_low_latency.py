@@ -54,3 +54,40 @@ def test_behind_a_part_that_is_too_long_no_part_of_its_segment_is_listed_or_hint
     assert [each.position for each in found.parts[10]] == [(10, index) for index in range(4)]
     assert [each.position for each in found.parts[11]] == [(11, 0)]
     assert found.hint == (12, 0)
+
+
+LISTED = LowLatency.of(row(4, 3), end_media_sequence=11, target_us=600_000)
+
+
+@pytest.mark.parametrize(
+    ("position", "expected"),
+    [
+        ((9, 99), True),
+        ((10, 0), True),
+        ((10, 3), True),
+        ((10, 4), True),
+        ((11, 2), True),
+        ((11, 3), False),
+        ((12, 0), False),
+    ],
+)
+def test_a_part_is_listed_when_it_or_what_follows_it_is(position: tuple[int, int], expected: bool) -> None:
+    assert LISTED.lists(*position) is expected
+
+
+def test_a_part_beyond_a_segment_s_last_is_the_first_of_the_next() -> None:
+    """6.2.5.2."""
+    between = LowLatency.of(row(4), end_media_sequence=11, target_us=600_000)
+    assert between.lists(10, 3)
+    assert not between.lists(10, 4)
+    assert between.lists(9, 4)
+
+
+def test_what_is_not_listed_for_its_length_is_not_there() -> None:
+    """Or whoever waits for it would be answered again and again without it."""
+    parts = row(4, 3)
+    parts[5] = replace(parts[5], duration_ticks=700)
+    found = LowLatency.of(parts, end_media_sequence=11, target_us=600_000)
+    assert found.lists(11, 0)
+    assert not found.lists(11, 1)
+    assert not found.lists(11, 2)

@@ -186,7 +186,7 @@ class Serve:
         self._stack.push_async_callback(catalog.close)
         recordings = await catalog.recordings(next(iter(config.cameras), CAMERA))
         clock = ManualClock(wall_us=recordings[-1].end_wall_us + 60 * US_PER_S if recordings else NOON_WALL_US)
-        live = LiveStreams(config.hls.live_window_s)
+        live = LiveStreams(config.hls.live_window_s, config.hls.part_duration_s)
         for camera in await catalog.cameras():
             live.stream(camera).load(await catalog.newest(camera, LIVE_SEGMENTS))
         services = Services.over(
