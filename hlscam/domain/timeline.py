@@ -91,6 +91,8 @@ def _span_between(recording: Recording, from_wall_us: int, to_wall_us: int | Non
     count = len(recording.segments)
     if from_wall_us >= recording.end_wall_us:
         return Span(recording, count, count)
+    if from_wall_us <= recording.start_wall_us and (to_wall_us is None or to_wall_us > recording.end_wall_us):
+        return Span(recording, 0, count)  # all but the first and the last of a long range
     starts = starts_wall_us(recording)
     first = max(bisect_right(starts, from_wall_us) - 1, 0)
     end = count if to_wall_us is None else bisect_left(starts, to_wall_us, lo=first)
@@ -182,12 +184,14 @@ def media_playlist(
     gaps: bool = False,
     since: Sequence[Span] = (),
     low_latency: LowLatency | None = None,
+    blocking: bool = False,
     skip: bool = False,
 ) -> MediaPlaylist:
     """The playlist that lists `spans`, of which there is at least one.
 
     `since` is what it listed and has yet to list since it was opened, when it slides. `gaps` puts an EXT-X-GAP in front
-    of each discontinuity. `low_latency` adds parts, and with `skip` it is a delta update if there is anything to skip.
+    of each discontinuity. `blocking`: players may wait for what comes, and ask for delta updates; `low_latency` is that
+    and adds parts. With `skip` it is a delta update if there is anything to skip.
     """
     opening = spans[0]
     target_duration_s = max(max(span.recording.target_duration_s, _longest_s(span)) for span in spans)
@@ -212,13 +216,14 @@ def media_playlist(
         ended=ended,
         from_start=from_start,
         version=VERSION_WITH_GAPS if gaps else VERSION_OF_DELTA if skipped else VERSION,
-        control=_control(low_latency, target_duration_s) if low_latency else None,
+        control=_control(low_latency, target_duration_s) if blocking or low_latency else None,
         skipped_segments=skipped,
     )
 
 
-def _control(low_latency: LowLatency, target_duration_s: int) -> ServerControl:
-    return ServerControl(SKIP_TARGETS * target_duration_s, low_latency.part_target_us, HOLD_BACK_PARTS)
+def _control(low_latency: LowLatency | None, target_duration_s: int) -> ServerControl:
+    part_target_us = low_latency.part_target_us if low_latency else None
+    return ServerControl(SKIP_TARGETS * target_duration_s, part_target_us, HOLD_BACK_PARTS)
 
 
 def _count(spans: Sequence[Span]) -> int:

@@ -27,6 +27,11 @@ class Holding:
         self._held = 0
         self._timer: asyncio.Task[None] | None = None
 
+    @property
+    def held(self) -> int:
+        """How many requests wait now."""
+        return self._held
+
     async def until(self, stream: LiveStream, reached: Callable[[], bool]) -> bool:
         """Wait for a camera to have what `reached` looks for; False when that took too long."""
         if reached():

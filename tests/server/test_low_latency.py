@@ -21,7 +21,7 @@ import pytest_asyncio
 from hlscam.app import running_server
 from tests.rig.ffmpeg_tools import decode
 from tests.rig.playlist_lint import lint_all
-from tests.server.serving import CAMERA, HOLE_S, LaterClock, Serve, make_config, newest_count, until_changed
+from tests.server.serving import CAMERA, HOLE_S, LaterClock, make_config, newest_count, until_changed
 from tests.server.test_growing import Growing
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -121,10 +121,6 @@ async def test_players_hold_back_three_part_targets(states: list[State]) -> None
     assert "CAN-BLOCK-RELOAD=YES" in states[0].text
 
 
-async def test_can_skip_until_is_six_target_durations(states: list[State]) -> None:
-    assert states[0].number("CAN-SKIP-UNTIL") == 6 * int(re.findall(r"TARGETDURATION:(\d+)", states[0].text)[0])
-
-
 async def test_the_parts_of_a_segment_last_as_long_as_it(states: list[State]) -> None:
     whole = {position: duration_s for each in states for position, duration_s, _ in each.parts}
     for number, duration_s in states[-1].segments.items():
@@ -193,22 +189,6 @@ async def test_many_are_woken_by_one_part(growing: Growing, states: list[State])
     assert all(each.newest > (number, index) for each in texts)
 
 
-@pytest.mark.parametrize(
-    ("query", "detail"),
-    [
-        ("?_HLS_part=1", "`_HLS_part` is the number of a part of the segment `_HLS_msn`, which is missing"),
-        ("?_HLS_msn=x", "`_HLS_msn` is the media sequence"),
-        ("?_HLS_msn=99999999999", "segment 99999999999 is too far ahead"),
-        ("?_HLS_skip=perhaps", "`_HLS_skip` is YES or v2"),
-    ],
-)
-async def test_what_cannot_be_waited_for_is_refused(growing: Growing, query: str, detail: str) -> None:
-    """6.2.5.2: 400."""
-    status, _, body = await growing.get(f"/hls/{CAMERA}/live.m3u8{query}")
-    assert status == 400
-    assert detail in body.decode()
-
-
 async def test_a_part_of_the_past_can_be_fetched_for_ever(growing: Growing) -> None:
     oldest = (await growing.server.services.catalog.recordings(CAMERA))[0].first_media_sequence
     status, _, body = await growing.get(f"/hls/{CAMERA}/{oldest}.1.m4s")
@@ -222,37 +202,3 @@ async def test_a_part_of_the_past_can_be_fetched_for_ever(growing: Growing) -> N
 async def test_with_gaps_there_are_no_parts(growing: Growing) -> None:
     text = await growing.text(f"/hls/{CAMERA}/live.m3u8?gaps=1")
     assert "#EXT-X-PART" not in text
-
-
-@pytest.mark.asyncio(loop_scope="function")
-async def test_a_camera_that_stalls_gets_the_same_playlist_after_a_while(serve: Serve, archive_folder: Path) -> None:
-    """Held for as long as players wait, and then answered with 200: hls.js, VLC and ffmpeg go on after an outage."""
-    serving = await serve(make_config(archive_folder))
-    path = f"/hls/{CAMERA}/live.m3u8"
-    before = await serving.text(path)
-    task = asyncio.create_task(serving.text(f"{path}?_HLS_msn={serving.last_number + 1}"))
-    for _ in range(8):
-        await serving.clock.wait_sleeping(1)
-        assert not task.done()
-        serving.clock.advance(1)
-    assert await task == before
-
-
-@pytest.mark.asyncio(loop_scope="function")
-async def test_a_delta_update_leaves_out_what_is_older_than_the_skip_boundary(
-    serve: Serve, archive_folder: Path
-) -> None:
-    """6.2.5.1, 4.4.5.2: EXT-X-SKIP stands for the segments that lie before the boundary, and the rest is the same."""
-    config = make_config(archive_folder)
-    serving = await serve(config.model_copy(update={"hls": config.hls.model_copy(update={"live_window_s": 3600})}))
-    stream = serving.services.live.stream(CAMERA)
-    stream.load(serving.recordings)
-    whole, delta = [await serving.text(f"/hls/{CAMERA}/live.m3u8{query}") for query in ("", "?_HLS_skip=YES")]
-    skipped = re.findall(r"#EXT-X-SKIP:SKIPPED-SEGMENTS=(\d+)", delta)
-    numbers = sorted(State(whole).segments)
-    if not skipped:
-        assert sum(State(whole).segments.values()) <= State(whole).number("CAN-SKIP-UNTIL") + 2
-        return
-    assert sorted(State(delta).segments) == numbers[int(skipped[0]) :]
-    assert sum(State(delta).segments.values()) >= State(whole).number("CAN-SKIP-UNTIL")
-    assert "#EXT-X-VERSION:9" in delta

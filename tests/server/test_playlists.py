@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.config import Config
 from hlscam.domain.recording import Recording
-from hlscam.server import timelines
+from hlscam.server import range_playlist
 from hlscam.units import US_PER_S
 from tests.rig.playlist_lint import lint, lint_all, read_m3u8
 from tests.server.serving import Answer, Serve, Serving, at, make_config, noted, problem_of, shown
@@ -524,7 +524,7 @@ async def test_days_never_hold_up_the_loop(serve: Serve, days_config: Config, mo
         return noted
 
     for name in ("spans_between", "media_playlist"):
-        monkeypatch.setattr(timelines, name, noting(getattr(timelines, name)))
+        monkeypatch.setattr(range_playlist, name, noting(getattr(range_playlist, name)))
     serving = await serve(days_config)
     answer = await serving.ask("/hls/porch/timeline.m3u8?from=0", Accept_Encoding="gzip")
     assert answer.headers["content-encoding"] == "gzip"

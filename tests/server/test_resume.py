@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from hlscam.domain.camera_state import CameraState
-from hlscam.domain.recording import EndReason, Recording
-from hlscam.domain.segment_table import SegmentTable
-from hlscam.services.live import LiveStream
+from hlscam.domain.recording import EndReason
 from hlscam.units import US_PER_S
 from tests.rig.playlist_lint import lint, lint_all
+from tests.server.replay import Replay
 from tests.server.serving import Answer, Serve, Serving, at, make_config, noted, problem_of
 from tests.server.test_playlists import numbers_in, segments_of
 
@@ -99,52 +98,31 @@ async def test_opened_it_grows_at_the_pace_of_live(serving: Serving) -> None:
 # What is yet to come
 
 
-class Growing:
-    """The archive while its last segments were yet to come; `grow` lists one more."""
-
-    def __init__(self, serving: Serving, missing: int) -> None:
-        self.serving = serving
-        self.newest = serving.last_number - missing
-        self.stream: LiveStream = serving.services.live.stream("gate")
-        self.stream.load(self._so_far())
-
-    def grow(self) -> None:
-        self.newest += 1
-        self.stream.load(self._so_far())
-
-    def _so_far(self) -> list[Recording]:
-        *before, last = (each for each in self.serving.recordings if each.first_media_sequence <= self.newest)
-        table = SegmentTable.of(list(last.segments)[: self.newest + 1 - last.first_media_sequence])
-        ticks = sum(table.durations_ticks)
-        return [*before, replace(last, segments=table, duration_ticks=ticks, end_reason=None)]
-
-    async def held(self, number: int, rest: str = "") -> asyncio.Task[Answer]:
-        """A request that waits."""
-        before = self.serving.clock.sleeping
-        task = asyncio.create_task(after(self.serving, number, rest))
-        await self.serving.clock.wait_sleeping(before + 1)
-        return task
+async def held(growing: Replay, number: int, rest: str = "") -> asyncio.Task[Answer]:
+    return await growing.held(f"/hls/gate/timeline.m3u8?after={number}{rest}")
 
 
 @pytest.fixture
-async def growing(serve: Serve, archive_folder: Path) -> Growing:
+async def growing(serve: Serve, archive_folder: Path) -> Replay:
     notes = noted(CameraState.RECORDING)
-    return Growing(await serve(make_config(archive_folder), notes=lambda _: notes), missing=2)
+    return Replay(await serve(make_config(archive_folder), notes=lambda _: notes), missing=2)
 
 
 @pytest.mark.parametrize("rest", ["", "&opened=0", "&gaps=1", "&to=9999999999"])
-async def test_the_next_one_is_waited_for(growing: Growing, rest: str) -> None:
+async def test_the_next_one_is_waited_for(growing: Replay, rest: str) -> None:
     newest = growing.newest
-    task = await growing.held(newest, rest)
+    task = await held(growing, newest, rest)
     growing.serving.clock.advance(7.9)
     growing.grow()
     answer = await task
     assert (answer.status, numbers_in(answer.body.decode())) == (200, [newest + 1])
-    assert growing.serving.clock.sleeping == 0
+    assert growing.serving.services.holding.held == 0
 
 
-async def test_many_wait_for_the_same(growing: Growing) -> None:
-    tasks = [await growing.held(growing.newest) for _ in range(20)]
+async def test_many_wait_for_the_same(growing: Replay) -> None:
+    """With one timer."""
+    tasks = [await held(growing, growing.newest) for _ in range(20)]
+    assert growing.serving.clock.sleeping == 1
     growing.grow()
     answers = await asyncio.gather(*tasks)
     assert {answer.status for answer in answers} == {200}
@@ -164,17 +142,17 @@ async def test_it_is_not_waited_for_for_ever(
 ) -> None:
     """Told before a player gives up by itself; and never is the last one listed again."""
     notes = noted(CameraState.WAITING, 0, last_error, gap_reason=reason)
-    growing = Growing(await serve(make_config(archive_folder), notes=lambda _: notes), missing=1)
-    task = await growing.held(growing.newest)
+    growing = Replay(await serve(make_config(archive_folder), notes=lambda _: notes), missing=1)
+    task = await held(growing, growing.newest)
     growing.serving.clock.advance(8)
     answer = await task
     assert (answer.status, answer.headers["retry-after"], answer.headers["cache-control"]) == (503, "2", "no-store")
     assert problem_of(answer)["detail"] == f"camera 'gate' has not recorded segment {growing.newest + 1} yet{why}"
 
 
-async def test_a_number_that_another_server_told_is_waited_for(growing: Growing) -> None:
+async def test_a_number_that_another_server_told_is_waited_for(growing: Replay) -> None:
     newest = growing.newest
-    task = await growing.held(newest + 1)
+    task = await held(growing, newest + 1)
     growing.grow()
     growing.grow()
     assert numbers_in((await task).body.decode()) == [newest + 2]
@@ -184,9 +162,9 @@ async def test_behind_numbers_that_a_power_cut_took_a_viewer_goes_on(serve: Serv
     """What was seen is no longer there, and the next run begins beyond it."""
     serving = await serve(make_config(own_folder))
     *before, last = serving.recordings
-    growing = Growing(serving, missing=len(last.segments))
+    growing = Replay(serving, missing=len(last.segments))
     seen = last.first_media_sequence + 7
-    task = await growing.held(seen)
+    task = await held(growing, seen)
     later = replace(last, first_media_sequence=seen + 20)
     await serving.services.catalog.remove_recording("gate", last.name)
     growing.stream.load([*before, later])
@@ -194,7 +172,7 @@ async def test_behind_numbers_that_a_power_cut_took_a_viewer_goes_on(serve: Serv
     assert numbers == list(range(later.first_media_sequence, later.end_media_sequence))
 
 
-async def test_a_number_of_the_far_future_never_was(growing: Growing) -> None:
+async def test_a_number_of_the_far_future_never_was(growing: Replay) -> None:
     for ahead in (31, 1000, 10**17):
         for playlist in ("timeline", "index"):
             answer = await growing.serving.ask(f"/hls/gate/{playlist}.m3u8?after={growing.newest + ahead}")
