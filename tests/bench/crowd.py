@@ -28,8 +28,11 @@ SERVER_CORE, CROWD_CORE = 0, 1
 
 
 @asynccontextmanager
-async def one_camera(bit_rate: str) -> AsyncIterator[HlscamServer]:
-    """A server whose camera `c` is a clip of that bit rate, looped; with sound and a sync sample every 2 s."""
+async def one_camera(bit_rate: str, *, server: str = "") -> AsyncIterator[HlscamServer]:
+    """A server whose camera `c` is a clip of that bit rate, looped; with sound and a sync sample every 2 s.
+
+    `server` are settings of that section, such as `cache_mb: 8`.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         clip = folder / "clip.mp4"
@@ -45,8 +48,8 @@ async def one_camera(bit_rate: str) -> AsyncIterator[HlscamServer]:
             options=[*constant, "-x264-params", "nal-hrd=cbr"],
         )
         settings = f"archive: {{path: ./archive}}\ncameras: {{c: {{source: 'file:{clip}'}}}}"
-        async with HlscamServer(folder, settings) as server:
-            yield server
+        async with HlscamServer(folder, settings, server=server) as running:
+            yield running
 
 
 async def run_crowd(module: str, *arguments: object, within_s: float) -> dict[str, Any]:

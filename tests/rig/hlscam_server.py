@@ -26,14 +26,17 @@ _READY = re.compile(r"open (http://\S+)")
 
 
 class HlscamServer:
-    """A running `hlscam run -c`; `settings` is YAML, to which the port is added."""
+    """A running `hlscam run -c`; `settings` is YAML without the section `server`.
 
-    def __init__(self, folder: Path, settings: str) -> None:
+    That has a free port, and what `server` adds, such as `cache_mb: 8`.
+    """
+
+    def __init__(self, folder: Path, settings: str, *, server: str = "") -> None:
         self.folder = folder
         self._port = _free_port()
         self._config = folder / "hlscam.yaml"
         folder.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(f"server: {{port: {self._port}}}\n{settings}\n", encoding="utf-8")
+        self._config.write_text(f"server: {{port: {self._port}, {server}}}\n{settings}\n", encoding="utf-8")
         self._child: Child | None = None
         self.log = ""
 
