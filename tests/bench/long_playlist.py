@@ -1,5 +1,7 @@
 """A day as one playlist: 43,200 segments, asked for over HTTP, from a catalog of a week of a camera.
 
+With an end, and without one: then it is loaded again for each new segment, whole or as a delta update.
+
 Cold is the first request of a new process on a database whose pages the kernel was told to forget; warm is the
 median of ten after it.
 """
@@ -54,6 +56,10 @@ async def measure() -> list[Figure]:
         Figure("later requests", statistics.median(a["warm"] for a in answers), "ms", "50"),
         Figure("later requests, gzip", statistics.median(a["gzip"] for a in answers), "ms"),
         Figure("bytes, gzip", answers[0]["gzip_bytes"] / 1024, "KiB"),
+        Figure("one that grows, whole, gzip", statistics.median(a["whole"] for a in answers), "ms"),
+        Figure("one that grows, bytes, gzip", answers[0]["whole_bytes"] / 1024, "KiB"),
+        Figure("its delta update", statistics.median(a["delta"] for a in answers), "ms"),
+        Figure("its delta update, bytes", answers[0]["delta_bytes"] / 1024, "KiB"),
     ]
 
 
@@ -93,12 +99,16 @@ async def _serve_and_ask(folder: Path) -> dict[str, float]:
     start_s = (NOON_US + 3 * DAY_US) // US_PER_S
     camera = (await catalog.cameras())[0]
     host, port = runner.addresses[0][:2]
-    url = f"http://{host}:{port}/hls/{camera}/timeline.m3u8?from={start_s}&to={start_s + 86_400}"
+    base = f"http://{host}:{port}/hls/{camera}/timeline.m3u8"
+    url = f"{base}?from={start_s}&to={start_s + 86_400}"
     try:
         async with aiohttp.ClientSession(auto_decompress=False) as session:
             cold_ms, text = await _ask(session, url, "identity")
             warm = [(await _ask(session, url, "identity"))[0] for _ in range(10)]
             zipped = [await _ask(session, url, "gzip") for _ in range(5)]
+            growing = f"{base}?from={(NOON_US + (DAYS - 1) * DAY_US) // US_PER_S}"
+            whole = [await _ask(session, growing, "gzip") for _ in range(5)]
+            delta = [await _ask(session, f"{growing}&_HLS_skip=YES", "gzip") for _ in range(5)]
     finally:
         await runner.cleanup()
         await catalog.close()
@@ -109,6 +119,10 @@ async def _serve_and_ask(folder: Path) -> dict[str, float]:
         "warm": statistics.median(warm),
         "gzip": statistics.median(ms for ms, _ in zipped),
         "gzip_bytes": len(zipped[0][1]),
+        "whole": statistics.median(ms for ms, _ in whole),
+        "whole_bytes": len(whole[0][1]),
+        "delta": statistics.median(ms for ms, _ in delta),
+        "delta_bytes": len(delta[0][1]),
     }
 
 
