@@ -289,7 +289,7 @@ class HlsConfig(Section):
     segment_duration_s: float = setting(2, "aim for a segment's duration in seconds", "0.5 to 10", ge=0.5, le=10)
     part_duration_s: float = setting(
         PART_DURATION_S,
-        "duration of a part (a fragment) in seconds",
+        "aim for a duration of parts (fragments) in seconds",
         "0.2 to 2, and at most segment_duration_s",
         ge=0.2,
         le=2,

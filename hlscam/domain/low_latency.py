@@ -1,15 +1,19 @@
 """What a low-latency playlist says beside its segments: parts, the part target, the next part's name. Pure.
 
 **The part target** (EXT-X-PART-INF) may not change while players are there, no part may be longer, and all but a
-segment's last should have 85 % of it (RFC 8216bis 4.4.3.7, 4.4.4.9). ffmpeg ends a part with the first picture or
-sound that reaches the wanted duration: of two neighbouring numbers of pictures parts have one or the other, and with
-timestamps that jitter one more now and then. The target has room for that one, as far as the 85 % let it: in parts of
-few pictures one is more than that. A part that is longer all the same (a picture that stood still) is not listed, nor
-are those behind it in its segment: players load that segment when it is whole.
+segment's last must have 85 % of it (RFC 8216bis 4.4.3.7, 4.4.4.9). ffmpeg ends a fragment in front of the picture, or
+the sound, that is so far behind the fragment's own first one. So it is asked for a whole number of pictures, a little
+less than they last; and for such a number that sound, whose packets have a duration of their own, does not end a part a
+picture earlier now and then. The target has room for one picture more, for timestamps that jitter, as far as the 85 %
+let it. A part that is longer all the same (a picture that stood still) is not listed, nor are those behind it in its
+segment: players load that segment when it is whole.
+
+How long ffmpeg's fragments are is fixed when a run begins, by the frame rate that was known then, and stands in the
+run's identity: whoever serves it must know, whatever the configuration says now.
 
 **The hint** (EXT-X-PRELOAD-HINT) names the next part before it is there. Whether it still belongs to the segment in
 progress is not known, but cameras have regular groups of pictures: a segment that lasts as long as the one before is
-full.
+full. In front of a run's first segment there is none; then the camera's target duration tells.
 """
 
 from __future__ import annotations
@@ -31,8 +35,10 @@ HOLD_BACK_PARTS = 3
 SKIP_TARGETS = 6
 """CAN-SKIP-UNTIL in target durations (4.4.3.8: at least six)."""
 
-EARLY_S = 0.01
+EARLY_S = 0.007
 """ffmpeg is asked for parts shorter by this: with times in whole milliseconds five pictures of 40 ms may be 0.199 s."""
+
+_EXACT_S = 0.0001
 
 _LEAST_OF_TARGET = 0.85
 _JITTER_PICTURES = 0.2
@@ -42,12 +48,42 @@ _WHOLE_SEGMENTS_WITH_PARTS = 2
 _ALMOST = 0.98
 
 
-def part_target_us(part_duration_s: float, frame_rate: float) -> int:
-    """EXT-X-PART-INF of a camera with so many pictures per second, in microseconds."""
-    rate = max(1.0, round(2 * frame_rate) / 2)  # as measured it moves a little; what is reckoned from it must not
-    most = max(1, math.ceil((part_duration_s - EARLY_S) * rate))
-    least = max(1, most - 1)
-    return math.floor(max(min(most + 1, least / _LEAST_OF_TARGET), most + _JITTER_PICTURES) / rate * US_PER_S)
+def fragment_us(part_duration_s: float, frame_rate: float, sound_s: float | None) -> int:
+    """What ffmpeg is asked for so that parts last about so long, in microseconds.
+
+    `frame_rate` is 0 where nobody knows it; `sound_s` is how long a packet of sound lasts, None without.
+    """
+    if not frame_rate:
+        return _early_us(part_duration_s)
+    rate = _steady(frame_rate)
+    wanted = part_duration_s * rate
+    nearest = sorted({max(1, math.floor(wanted) + more) for more in (-1, 0, 1, 2)}, key=lambda each: abs(each - wanted))
+    even = (each for each in nearest[:3] if sound_s is None or not _ends_early(each / rate, sound_s))
+    return _early_us(next(even, nearest[0]) / rate)
+
+
+def _early_us(duration_s: float) -> int:
+    return round((duration_s - EARLY_S) * US_PER_S)
+
+
+def _ends_early(pictures_s: float, sound_s: float) -> bool:
+    """Whether so many packets of sound as reach what is asked for last less than the pictures: the last one is cut."""
+    packets = math.ceil(round((pictures_s - EARLY_S) / sound_s, 6))
+    return packets * sound_s < pictures_s - _EXACT_S
+
+
+def _steady(frame_rate: float) -> float:
+    """As measured it moves a little; what is reckoned from it must not."""
+    return max(1.0, round(2 * frame_rate) / 2)
+
+
+def part_target_us(fragment_us: int, frame_rate: float) -> int:
+    """EXT-X-PART-INF of a camera with so many pictures per second, in microseconds, for what ffmpeg was asked for."""
+    rate = _steady(frame_rate)
+    most = max(1, math.ceil(fragment_us * rate / US_PER_S))
+    room = min(most + 1, max(1, most - 1) / _LEAST_OF_TARGET)
+    jitter = min(_JITTER_PICTURES, most / _LEAST_OF_TARGET - most)
+    return math.floor(max(room, most + jitter) / rate * US_PER_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +99,16 @@ class LowLatency:
     hint: tuple[int, int]
 
     @classmethod
-    def of(cls, parts: Sequence[Part], *, end_media_sequence: int, target_us: int) -> LowLatency:
-        """From the live edge: `end_media_sequence` is one past the last whole segment."""
+    def of(cls, parts: Sequence[Part], *, end_media_sequence: int, target_us: int, usual_segment_us: int) -> LowLatency:
+        """From the live edge: `end_media_sequence` is one past the last whole segment.
+
+        `target_us` is the part target; a segment usually lasts `usual_segment_us`, where the one before does not tell.
+        """
         rows = {number: list(row) for number, row in groupby(parts, key=lambda each: each.media_sequence)}
         oldest = end_media_sequence - _WHOLE_SEGMENTS_WITH_PARTS
         shown = {number: _listable(row, target_us) for number, row in rows.items() if number >= oldest}
         is_shown = len(shown.get(end_media_sequence, [])) == len(rows.get(end_media_sequence, []))
-        hint = next_position(parts, end_media_sequence) if is_shown else (end_media_sequence + 1, 0)
+        hint = next_position(parts, end_media_sequence, usual_segment_us) if is_shown else (end_media_sequence + 1, 0)
         return cls(target_us, shown, end_media_sequence, hint)
 
     def lists(self, media_sequence: int, part: int) -> bool:
@@ -85,11 +124,11 @@ class LowLatency:
         return media_sequence == self.following and part < len(self.parts.get(media_sequence, ()))
 
 
-def next_position(parts: Sequence[Part], end_media_sequence: int) -> tuple[int, int]:
+def next_position(parts: Sequence[Part], end_media_sequence: int, usual_segment_us: int) -> tuple[int, int]:
     """Where the next part most likely belongs."""
     begun = [each.duration_us for each in parts if each.media_sequence == end_media_sequence]
     before = [each.duration_us for each in parts if each.media_sequence == end_media_sequence - 1]
-    is_full = begun and before and sum(begun) >= _ALMOST * sum(before)
+    is_full = begun and sum(begun) >= _ALMOST * (sum(before) or usual_segment_us)
     return (end_media_sequence + 1, 0) if is_full else (end_media_sequence, len(begun))
 
 

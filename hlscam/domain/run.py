@@ -31,7 +31,7 @@ class RunIdentity:
     `not_before_wall_us` is where the run before ended: wall time never overlaps. `gap_reason` says why there is a hole
     between the two; None for a camera's first run, and for those of a time when it was not told. No picture lasts for
     longer than `longest_picture_s`, or the camera would have been given up: what does is a clock that leapt, and
-    listing ends there. None where that was not known.
+    listing ends there. Fragments are cut as soon as they last for `fragment_us`. Both are None where that was not told.
     """
 
     camera: str
@@ -43,6 +43,7 @@ class RunIdentity:
     not_before_wall_us: int
     gap_reason: EndReason | None = None
     longest_picture_s: float | None = None
+    fragment_us: int | None = None
 
     def to_comment(self) -> str:
         """The identity as the text of the MP4 `comment` (©cmt) metadata item."""
@@ -71,10 +72,11 @@ def _checked(facts: dict[str, Any]) -> RunIdentity | None:
     target_s, seconds = identity.target_duration_s, [identity.segment_duration_s]
     if identity.longest_picture_s is not None:
         seconds.append(identity.longest_picture_s)
+    fragment_us = identity.fragment_us
     sound = (
         all(type(text) is str and text for text in texts)
         and all(type(number) is int and number >= 0 for number in numbers)
-        and (target_s is None or (type(target_s) is int and target_s > 0))
+        and all(each is None or (type(each) is int and each > 0) for each in (target_s, fragment_us))
         and all(type(each) in (int, float) and math.isfinite(each) and each > 0 for each in seconds)
     )
     return identity if sound else None

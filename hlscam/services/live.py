@@ -12,9 +12,10 @@ import asyncio
 from collections.abc import Sequence
 
 from hlscam.adapters.catalog.store import Catalog
-from hlscam.domain.low_latency import PART_DURATION_S, LowLatency, part_target_us
+from hlscam.domain.low_latency import PART_DURATION_S, LowLatency, fragment_us, part_target_us
 from hlscam.domain.part import Part
 from hlscam.domain.recording import Recording
+from hlscam.domain.run import RunIdentity
 from hlscam.domain.timeline import Span, last_spans, numbered_on
 from hlscam.isobmff.init_section import InitSection
 from hlscam.units import US_PER_S
@@ -34,6 +35,7 @@ class LiveStream:
         self.inits: dict[str, bytes] = {}
         self._parts: list[Part] = []
         self._part_target: tuple[str, int] = "", 0
+        self._cut_by: tuple[str, int | None] = "", None
         self._low_latency: tuple[int, LowLatency | None] = -1, None
         self._window_s = window_s
         self._part_duration_s = part_duration_s
@@ -62,6 +64,9 @@ class LiveStream:
         """A recording is new, or has new segments, or is closed; and `parts`, those that are new of it."""
         self._add_parts(parts, recording.target_duration_s)
         self.inits[init.hash] = init.data
+        if recording.is_open and recording.run != self._cut_by[0]:
+            identity = RunIdentity.from_comment(init.comment)
+            self._cut_by = recording.run, identity.fragment_us if identity else None
         index = next((at for at, each in enumerate(self._recordings) if each.name == recording.name), None)
         if index is not None:
             self._recordings[index] = recording
@@ -122,10 +127,22 @@ class LiveStream:
         newest = self.newest
         if self._low_latency[0] != self.version and newest is not None:
             if self._part_target[0] != newest.run:
-                self._part_target = newest.run, part_target_us(self._part_duration_s, newest.media.frame_rate)
-            target_us, end = self._part_target[1], newest.end_media_sequence
-            self._low_latency = self.version, LowLatency.of(self._parts, end_media_sequence=end, target_us=target_us)
+                self._part_target = newest.run, self._target_us(newest)
+            self._low_latency = (
+                self.version,
+                LowLatency.of(
+                    self._parts,
+                    end_media_sequence=newest.end_media_sequence,
+                    target_us=self._part_target[1],
+                    usual_segment_us=newest.target_duration_s * US_PER_S,
+                ),
+            )
         return None if newest is None else self._low_latency[1]
+
+    def _target_us(self, newest: Recording) -> int:
+        cut_us = self._cut_by[1] if self._cut_by[0] == newest.run else None
+        rate = newest.media.frame_rate
+        return part_target_us(cut_us or fragment_us(self._part_duration_s, rate, None), rate)
 
     def wake(self) -> None:
         """Let all who wait look whether they have waited for long enough."""

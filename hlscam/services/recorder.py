@@ -38,6 +38,7 @@ from hlscam.clock import Clock, first_of
 from hlscam.domain.backoff import Backoff
 from hlscam.domain.camera_state import CameraState, CameraStatus
 from hlscam.domain.config import CameraConfig
+from hlscam.domain.low_latency import fragment_us
 from hlscam.domain.recording import EndReason
 from hlscam.domain.run import RunIdentity, recording_name_pattern
 from hlscam.domain.secrets import redact
@@ -147,7 +148,8 @@ class CameraRecorder:
         if plan is None:
             return _STOPPED
         self._plan = plan
-        identity = await self._indexer.begin_run(self.camera, system_random.token_hex(4))
+        token = system_random.token_hex(4)
+        identity = await self._indexer.begin_run(self.camera, token, fragment_us=self._fragment_us(plan))
         lines: deque[str] = deque(maxlen=_LINES_KEPT)
         follower = RunFollower(
             self._indexer,
@@ -168,15 +170,23 @@ class CameraRecorder:
             self._clock_is_bad |= follower.clock_fault is not None
         return why
 
+    def _fragment_us(self, plan: StreamPlan) -> int:
+        """What ffmpeg is asked for. Cameras lie about their frame rate: what was measured counts more."""
+        newest = self._indexer.live.stream(self.camera).newest
+        is_measured = newest is not None and not isinstance(self._config.source, TestSource)
+        rate = newest.media.frame_rate if newest and is_measured else plan.frame_rate
+        return fragment_us(self._settings.part_duration_s, rate, plan.sound_s)
+
     async def _command(self, identity: RunIdentity, plan: StreamPlan) -> list[str]:
         source, settings = self._config.source, self._settings
         if isinstance(source, TestSource):
             await asyncio.to_thread(write_fonts, settings.scratch, source)
+        assert identity.fragment_us is not None
         writing = RecordingOptions(
             folder=self._indexer.archive.folder(self.camera),
             name_pattern=recording_name_pattern(identity.run),
             recording_s=settings.recording_s,
-            part_duration_s=settings.part_duration_s,
+            fragment_us=identity.fragment_us,
             hybrid=settings.ffmpeg.hybrid,
             title=self._config.name,
             comment=identity.to_comment(),

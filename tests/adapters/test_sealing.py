@@ -44,7 +44,7 @@ async def record(folder: Path, *, picture_after_s: float = 0, hybrid: bool = Tru
         folder=folder,
         name_pattern="recording.mp4",
         recording_s=3600,
-        part_duration_s=0.5,
+        fragment_us=490_000,
         hybrid=hybrid,
         title="Front porch",
         comment="whose it is",

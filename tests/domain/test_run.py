@@ -14,7 +14,7 @@ from hlscam.domain.recording import EndReason
 from hlscam.domain.run import RunIdentity, name_out_of_the_way, recording_name_pattern, run_of_name
 from tests.domain.footage import identity
 
-LATER = {"gap_reason", "longest_picture_s"}
+LATER = {"gap_reason", "longest_picture_s", "fragment_us"}
 """Facts that 0.1 did not write."""
 
 _texts = st.text(min_size=1)
@@ -30,6 +30,7 @@ identities = st.builds(
     not_before_wall_us=_counts,
     gap_reason=st.one_of(st.none(), st.sampled_from(EndReason)),
     longest_picture_s=st.one_of(st.none(), st.floats(1, 400)),
+    fragment_us=st.one_of(st.none(), st.integers(1, 2_000_000)),
 )
 
 
@@ -67,6 +68,8 @@ def test_equal_identities_give_equal_comments_on_one_line() -> None:
         {"gap_reason": []},
         {"longest_picture_s": 0},
         {"longest_picture_s": "15"},
+        {"fragment_us": 0},
+        {"fragment_us": 290_000.0},
         {"hlscam": 2},
         {"hlscam": None},
         {"more": 1},

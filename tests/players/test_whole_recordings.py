@@ -60,7 +60,7 @@ async def _record(folder: Path) -> dict[str, Whole]:
         folder=folder,
         name_pattern="%Y%m%dT%H%M%SZ-aaaa.mp4",
         recording_s=RECORDING_S,
-        part_duration_s=0.25,
+        fragment_us=243_000,
         hybrid=True,
         title="Porch",
         comment="",

@@ -55,7 +55,7 @@ def make_config(folder: Path, *, cors_origins: Sequence[str] = (), cache_mb: int
     return Config(
         server=ServerConfig(port=0, cors_origins=tuple(cors_origins), cache_mb=cache_mb),
         archive=ArchiveConfig(path=folder, recording_minutes=recording_s / 60),
-        hls=HlsConfig(segment_duration_s=1, part_duration_s=0.5, live_window_s=8),
+        hls=HlsConfig(segment_duration_s=1, live_window_s=8),
         cameras={
             CAMERA: CameraConfig(
                 name="Garden gate", source=parse_source("test:?size=320x180&rate=15&gop_s=1&audio=1", folder)
@@ -140,6 +140,11 @@ class Serving:
         async with self.client.get(path) as response:
             assert response.status == 200, (path, response.status, await response.text())
             return await response.json()
+
+    async def remove(self, recording: Recording) -> None:
+        """What retention does to one that is not listed live any more."""
+        await self.services.catalog.remove_recording(recording.camera, recording.name)
+        self.services.live.stream(recording.camera).withdraw(recording.name)
 
     @property
     def first_us(self) -> int:

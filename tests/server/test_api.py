@@ -220,7 +220,7 @@ async def test_the_gap_that_lasts_has_no_end(serve: Serve, archive_folder: Path)
 async def test_footage_that_retention_removed_in_the_middle(serve: Serve, own_folder: Path) -> None:
     before = await serve(make_config(own_folder))
     first, removed, *_ = before.recordings
-    await before.services.catalog.remove_recording("gate", removed.name)
+    await before.remove(removed)
     said = await before.json(f"/api/v1/cameras/gate/timeline?from={at(before.first_us)}")
     gap = said["gaps"][0]
     assert (gap["start"], gap["reason"]) == (shown(first.end_wall_us), None)

@@ -26,7 +26,7 @@ async def remove_oldest(serving: Serving) -> Recording:
     """What retention does: the file and the row of the oldest recording are gone."""
     oldest = serving.recordings[0]
     (serving.services.archive.path(CAMERA, oldest.name)).unlink()
-    await serving.services.catalog.remove_recording(CAMERA, oldest.name)
+    await serving.remove(oldest)
     return oldest
 
 
@@ -292,7 +292,7 @@ async def test_a_download_goes_on_when_retention_removes_it(serve: Serve, own_fo
     data, got = path.read_bytes(), bytearray()
     async with serving.client.get(f"/recordings/gate/{recording.name}") as response:
         assert response.status == 200
-        await serving.services.catalog.remove_recording(CAMERA, recording.name)
+        await serving.remove(recording)
         path.unlink()
         await asyncio.wait_for(_read_into(got, response), ENOUGH_S)
     assert got == data

@@ -436,7 +436,7 @@ async def test_gaps_for_players_that_want_them(serving: Serving, query: str) -> 
 async def test_after_retention_the_rest_keeps_its_numbers(serve: Serve, own_folder: Path) -> None:
     before = await serve(make_config(own_folder))
     oldest = before.recordings[0]
-    await before.services.catalog.remove_recording("gate", oldest.name)
+    await before.remove(oldest)
     text = await before.text("/hls/gate/timeline.m3u8?from=0")
     playlist = await lint(text)
     assert numbers_in(text) == [number for number, _, _ in segments_of(before.recordings[1:])]
@@ -452,7 +452,7 @@ async def with_a_hole(serve: Serve, folder: Path) -> Serving:
 
 
 async def remove(serving: Serving, recording: Recording) -> None:
-    await serving.services.catalog.remove_recording("gate", recording.name)
+    await serving.remove(recording)
     serving.services.archive.path("gate", recording.name).unlink()
 
 

@@ -72,7 +72,7 @@ async def test_what_is_gone_is_skipped(serve: Serve, own_folder: Path) -> None:
     """The oldest that is left behind it; its number tells how much is missing."""
     serving = await serve(make_config(own_folder))
     first, second, *rest = serving.recordings
-    await serving.services.catalog.remove_recording("gate", second.name)
+    await serving.remove(second)
     numbers = [number for number, _, _ in segments_of(rest)]
     for number in (second.first_media_sequence - 1, second.first_media_sequence, second.end_media_sequence - 1):
         playlist = await lint((await after(serving, number)).body.decode())

@@ -139,7 +139,7 @@ async def test_live_begins_with_what_a_player_has_to_know(serving: Serving) -> N
     assert hello.fields["codecs"] == f'video/mp4; codecs="{media.video_codec},{media.audio_codec}"'
     assert hello.fields["server_time"] == time_of(serving.clock.wall_us())
     assert hello.fields["time"] == time_of(serving.last_us)
-    assert (hello.fields["target_duration_s"], hello.fields["part_duration_s"]) == (1, 0.5)
+    assert (hello.fields["target_duration_s"], hello.fields["part_duration_s"]) == (1, 0.3)
     assert (hello.fields["state"], hello.fields["error"]) == ("stopped", None)
     assert (init.kind, init.fields["codecs"]) == ("init", hello.fields["codecs"])
     answer = await serving.ask(f"/hls/gate/init-{init.fields['hash']}.mp4")
@@ -379,7 +379,7 @@ async def test_what_becomes_of_the_camera_is_told(serve: Serve, archive_folder: 
 async def test_what_retention_removed_is_stepped_over(serve: Serve, own_folder: Path) -> None:
     serving = await serve(make_config(own_folder))
     first, second, third = serving.recordings[:3]
-    await serving.services.catalog.remove_recording(CAMERA, second.name)
+    await serving.remove(second)
     (own_folder / CAMERA / second.name).unlink()
     async with watching(serving, f"?after={first.end_media_sequence - 1}.9") as watcher:
         seen = await watcher.until("fragment")

@@ -171,7 +171,8 @@ def _flip_tfdt(path: Path) -> None:
 
 def _change(path: Path, kind: bytes, at: int, bits: int) -> None:
     data = bytearray(path.read_bytes())
-    data[data.index(kind, fragments_of(path)[2].offset) + at] ^= bits
+    second = [each for each in fragments_of(path) if each.starts_with_sync][1]
+    data[data.index(kind, second.offset) + at] ^= bits
     path.write_bytes(data)
 
 

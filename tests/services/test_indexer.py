@@ -156,7 +156,7 @@ async def test_damage_ends_a_recording_and_not_the_run(
 ) -> None:
     folder = studio.root / "porch"
     first, second = folder / "20261122T120000Z-aaaa.mp4", folder / "20261122T120002Z-aaaa.mp4"
-    moof_at = [at for at in range(len(growing)) if growing[at : at + 4] == b"moof"][3]
+    moof_at = [at for at in range(len(growing)) if growing[at : at + 4] == b"moof"][4]
     spoilt = growing[:moof_at] + b"\xffoof" + growing[moof_at + 4 :]
     follower = await begin(studio, "aaaa")
     await record_into(first, growing[:moof_at])

@@ -15,11 +15,12 @@ from typing import Any
 import ffmpeg
 
 from hlscam.adapters.ffmpeg.pattern import pattern_streams
-from hlscam.domain.low_latency import EARLY_S
 from hlscam.domain.source import FileSource, Source, TestSource, UrlSource
 
 _SOCKET_TIMEOUT_US = 10_000_000
 _LOWEST_AAC_RATE_HZ = 16_000
+_AAC_PACKET_SAMPLES = 1024
+_OPUS_PACKET_S = 0.02
 _AAC_RATES_HZ = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
 
@@ -34,11 +35,22 @@ class InputOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamPlan:
-    """What becomes of the streams. `audio` is None, "copy" or "aac"; the rate is the source's, 0 if unknown."""
+    """What becomes of the streams. `audio` is None, "copy" or "aac"; the rates are the source's, 0 if unknown."""
 
     video_codec: str
     audio: str | None
     audio_rate_hz: int = 0
+    frame_rate: float = 0.0
+    is_opus: bool = False
+
+    @property
+    def sound_s(self) -> float | None:
+        """How long a packet of the recorded sound lasts; None without sound, or where nobody knows."""
+        if self.audio is None or not (self.audio_rate_hz or self.audio == "aac"):
+            return None
+        if self.audio == "copy":
+            return _OPUS_PACKET_S if self.is_opus else _AAC_PACKET_SAMPLES / self.audio_rate_hz
+        return _AAC_PACKET_SAMPLES / _aac_rate_hz(self.audio_rate_hz)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +60,7 @@ class RecordingOptions:
     folder: Path
     name_pattern: str
     recording_s: float
-    part_duration_s: float
+    fragment_us: int
     hybrid: bool
     title: str
     comment: str
@@ -119,10 +131,14 @@ def _copied_streams(source: Source, reading: InputOptions, plan: StreamPlan) -> 
     return streams, encoding
 
 
-def _aac(source_rate_hz: int) -> dict[str, Any]:
-    """AAC at the source's rate or the next higher one; below 16 kHz players and the muxer refuse it."""
+def _aac_rate_hz(source_rate_hz: int) -> int:
+    """The source's rate or the next higher one; below 16 kHz players and the muxer refuse AAC."""
     wanted_hz = max(source_rate_hz, _LOWEST_AAC_RATE_HZ)
-    rate_hz = next((each for each in _AAC_RATES_HZ if each >= wanted_hz), _AAC_RATES_HZ[-1])
+    return next((each for each in _AAC_RATES_HZ if each >= wanted_hz), _AAC_RATES_HZ[-1])
+
+
+def _aac(source_rate_hz: int) -> dict[str, Any]:
+    rate_hz = _aac_rate_hz(source_rate_hz)
     return {"c:a": "aac", "ar": rate_hz, "b:a": "64k" if rate_hz < 44_100 else "128k"}
 
 
@@ -133,7 +149,7 @@ def _segment_options(writing: RecordingOptions) -> dict[str, Any]:
         "movflags": ("+hybrid_fragmented" if writing.hybrid else "+skip_trailer") + movflags,
         "use_editlist": 0,
         "movie_timescale": 1000,  # else ffmpeg derives it anew for each file, and one run's init sections differ
-        "frag_duration": round((writing.part_duration_s - EARLY_S) * 1_000_000),
+        "frag_duration": writing.fragment_us,
         "write_prft": "wallclock",
         "flush_packets": 1,
     }

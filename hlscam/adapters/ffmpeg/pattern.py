@@ -14,7 +14,7 @@ import ffmpeg
 from hlscam.adapters.ffmpeg.pattern_font import clock_font, code_cell_px, code_font
 from hlscam.domain.source import TestSource
 
-_AUDIO_RATE_HZ = 48_000
+PATTERN_AUDIO_RATE_HZ = 48_000
 _BITS_PER_PIXEL = 0.1
 
 
@@ -32,7 +32,7 @@ def pattern_streams(source: TestSource, fonts: Path) -> tuple[list[Any], dict[st
     streams = [_with_clocks(video, source, fonts)]
     encoding = _video_encoding(source)
     if source.audio:
-        tone = ffmpeg.input(f"sine=frequency=440:beep_factor=4:sample_rate={_AUDIO_RATE_HZ}", f="lavfi", re=None)
+        tone = ffmpeg.input(f"sine=frequency=440:beep_factor=4:sample_rate={PATTERN_AUDIO_RATE_HZ}", f="lavfi", re=None)
         streams.append(tone.filter("volume", 0.1))
         encoding |= {"c:a": "aac", "b:a": "64k"}
     return streams, encoding

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from hlscam.adapters.ffmpeg.command import InputOptions, StreamPlan, probe_command
 from hlscam.adapters.ffmpeg.diagnosis import diagnose
+from hlscam.adapters.ffmpeg.pattern import PATTERN_AUDIO_RATE_HZ
 from hlscam.adapters.ffmpeg.process import FfmpegProcess
 from hlscam.domain.recording import EndReason
 from hlscam.domain.source import Source, TestSource
@@ -22,6 +23,7 @@ RECORDABLE_VIDEO = ("h264", "hevc", "av1")
 _COPYABLE_AUDIO = ("aac", "opus")
 _STREAM = re.compile(r"^Stream #0:\d+.*?: (Video|Audio): (\w+)(.*)$")
 _RATE = re.compile(r", (\d+) Hz")
+_FRAME_RATE = re.compile(r", (\d+(?:\.\d+)?) fps")
 
 
 async def probe(
@@ -32,7 +34,8 @@ async def probe(
     Raises SourceError saying what is wrong with the source.
     """
     if isinstance(source, TestSource):
-        return StreamPlan(video_codec=source.codec, audio="aac" if source.audio else None)
+        sound = {"audio": "aac", "audio_rate_hz": PATTERN_AUDIO_RATE_HZ} if source.audio else {"audio": None}
+        return StreamPlan(video_codec=source.codec, frame_rate=source.rate, **sound)
     lines: list[str] = []
     process = await FfmpegProcess.start(probe_command(binary, source, reading), on_line=lines.append)
     try:
@@ -51,6 +54,7 @@ def plan_streams(lines: Sequence[str], exit_code: int, *, audio: str) -> StreamP
     """The plan for the streams that ffmpeg described. Raises SourceError."""
     found = [match for match in map(_STREAM.match, lines) if match]
     videos = [match[2] for match in found if match[1] == "Video"]
+    rates = [_FRAME_RATE.search(match[3]) for match in found if match[1] == "Video"]
     if not found:
         why = diagnose([line for line in lines if not line.startswith("At least one output")], exit_code)
         raise SourceError(why.message, reason=why.reason, hint=why.hint)
@@ -64,11 +68,15 @@ def plan_streams(lines: Sequence[str], exit_code: int, *, audio: str) -> StreamP
             reason=EndReason.SOURCE_REFUSED,
             hint="set the camera to H.264 (or HEVC)",
         )
+    frame_rate = float(rates[0][1]) if rates[0] else 0.0
     sounds = [(match[2], _RATE.search(match[3])) for match in found if match[1] == "Audio"]
     if not sounds or audio == "none":
-        return StreamPlan(video_codec=videos[0], audio=None)
+        return StreamPlan(video_codec=videos[0], audio=None, frame_rate=frame_rate)
     codec, rate = sounds[0]
-    copied = audio == "auto" and codec in _COPYABLE_AUDIO
     return StreamPlan(
-        video_codec=videos[0], audio="copy" if copied else "aac", audio_rate_hz=int(rate[1]) if rate else 0
+        video_codec=videos[0],
+        audio="copy" if audio == "auto" and codec in _COPYABLE_AUDIO else "aac",
+        audio_rate_hz=int(rate[1]) if rate else 0,
+        frame_rate=frame_rate,
+        is_opus=codec == "opus",
     )

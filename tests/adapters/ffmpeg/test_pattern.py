@@ -25,7 +25,7 @@ async def draw(folder: Path, source: TestSource) -> Path:
         folder=folder,
         name_pattern="drawn.mp4",
         recording_s=600,
-        part_duration_s=0.5,
+        fragment_us=490_000,
         hybrid=True,
         title="Pattern",
         comment="",

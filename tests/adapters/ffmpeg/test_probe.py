@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,14 @@ async def plan(source: Source, *, audio: str = "auto") -> StreamPlan:
     return await probe(ffmpeg_path(), source, InputOptions(), audio=audio, on_line=lambda _line: None)
 
 
+H264 = StreamPlan(video_codec="h264", audio=None, frame_rate=10)
+HEVC = replace(H264, video_codec="hevc")
 CLIPS: list[tuple[dict[str, str], str, StreamPlan]] = [
-    ({"audio": "none"}, "mp4", StreamPlan(video_codec="h264", audio=None)),
-    ({"audio": "aac"}, "mp4", StreamPlan(video_codec="h264", audio="copy", audio_rate_hz=48_000)),
-    ({"audio": "opus"}, "mkv", StreamPlan(video_codec="h264", audio="copy", audio_rate_hz=48_000)),
-    ({"audio": "pcm"}, "mkv", StreamPlan(video_codec="h264", audio="aac", audio_rate_hz=8_000)),
-    ({"audio": "aac", "codec": "hevc"}, "mp4", StreamPlan(video_codec="hevc", audio="copy", audio_rate_hz=48_000)),
+    ({"audio": "none"}, "mp4", H264),
+    ({"audio": "aac"}, "mp4", replace(H264, audio="copy", audio_rate_hz=48_000)),
+    ({"audio": "opus"}, "mkv", replace(H264, audio="copy", audio_rate_hz=48_000, is_opus=True)),
+    ({"audio": "pcm"}, "mkv", replace(H264, audio="aac", audio_rate_hz=8_000)),
+    ({"audio": "aac", "codec": "hevc"}, "mp4", replace(HEVC, audio="copy", audio_rate_hz=48_000)),
 ]
 
 
@@ -44,8 +47,8 @@ async def test_plans_for_clips(tmp_path: Path, what: dict[str, str], suffix: str
 
 
 async def test_the_test_pattern_is_not_asked() -> None:
-    assert await plan(TestSource(codec="hevc", audio=True)) == StreamPlan(video_codec="hevc", audio="aac")
-    assert await plan(TestSource(audio=False)) == StreamPlan(video_codec="h264", audio=None)
+    assert await plan(TestSource(codec="hevc", rate=10, audio=True)) == replace(HEVC, audio="aac", audio_rate_hz=48_000)
+    assert await plan(TestSource(rate=10, audio=False)) == H264
 
 
 async def refusal(source: Source) -> tuple[str, str]:
@@ -108,7 +111,7 @@ async def test_cameras_on_the_network() -> None:
         )
     password = (EndReason.AUTHENTICATION, "the camera refuses the user name or password")
     assert list(found) == [
-        StreamPlan(video_codec="h264", audio="aac", audio_rate_hz=8_000),
+        StreamPlan(video_codec="h264", audio="aac", audio_rate_hz=8_000, frame_rate=25),
         password,
         password,
         (EndReason.SOURCE_REFUSED, "the camera has no such stream"),
@@ -157,9 +160,9 @@ async def test_asking_can_be_cancelled() -> None:
 
 DESCRIBED: list[tuple[list[str], str, StreamPlan]] = [
     (
-        ["Stream #0:0: Video: h264 (High), yuv420p, 1920x1080", "Stream #0:1: Audio: pcm_mulaw, 8000 Hz, mono"],
+        ["Stream #0:0: Video: h264, 1920x1080, 12.50 fps, 25 tbr", "Stream #0:1: Audio: pcm_mulaw, 8000 Hz, mono"],
         "auto",
-        StreamPlan(video_codec="h264", audio="aac", audio_rate_hz=8_000),
+        StreamPlan(video_codec="h264", audio="aac", audio_rate_hz=8_000, frame_rate=12.5),
     ),
     (
         ["Stream #0:0(und): Audio: aac (LC), 44100 Hz, stereo", "Stream #0:1[0x2](eng): Video: hevc (Main) (hvc1)"],
@@ -169,7 +172,7 @@ DESCRIBED: list[tuple[list[str], str, StreamPlan]] = [
     (
         ["Stream #0:0: Video: av1 (Main)", "Stream #0:1: Audio: opus, 48000 Hz", "Stream #0:2: Data: none"],
         "auto",
-        StreamPlan(video_codec="av1", audio="copy", audio_rate_hz=48_000),
+        StreamPlan(video_codec="av1", audio="copy", audio_rate_hz=48_000, is_opus=True),
     ),
     (
         ["Stream #0:0: Video: h264", "Stream #0:1: Audio: adpcm_g726"],
