@@ -63,7 +63,7 @@ class State:
         return int(found[1]), int(found[2])
 
     def number(self, name: str) -> float:
-        found = re.search(rf"{name}=([0-9.]+)", self.text)
+        found = re.search(rf"{name}[=:]([0-9.]+)", self.text)
         assert found is not None, (name, self.text)
         return float(found[1])
 
@@ -102,6 +102,36 @@ async def test_each_reload_is_answered_when_the_part_is_there(states: list[State
 async def test_a_strict_reader_accepts_every_state(states: list[State]) -> None:
     read = await lint_all([each.text for each in states])
     assert all(each["type"] == "media" for each in read)
+
+
+async def test_every_state_says_what_low_latency_needs(states: list[State]) -> None:
+    """B.1, 4.4.3.7, 4.4.5.3: dates, blocking reloads, the part target, and the name of one part that is to come."""
+    for each in states:
+        assert each.text.count("#EXT-X-PRELOAD-HINT:TYPE=PART,") == each.text.count("#EXT-X-PRELOAD-HINT") == 1
+        for tag in ("#EXT-X-PART-INF:", "#EXT-X-SERVER-CONTROL:", "CAN-BLOCK-RELOAD=YES"):
+            assert each.text.count(tag) == 1
+        assert "#EXT-X-PROGRAM-DATE-TIME:" in each.text
+        assert "#EXT-X-ENDLIST" not in each.text
+
+
+async def test_what_is_said_of_a_segment_stands_before_its_first_part(states: list[State]) -> None:
+    """4.4.4.9: EXT-X-DISCONTINUITY, EXT-X-MAP and EXT-X-PROGRAM-DATE-TIME hold for the parts too."""
+    for each in states:
+        for segment in re.split(r"^\d+\.m4s$", each.text, flags=re.MULTILINE):
+            _, part, rest = segment.partition("#EXT-X-PART:")
+            said = re.findall("#EXT-X-(?:DISCONTINUITY|MAP|PROGRAM-DATE-TIME)\\b", rest)
+            assert not (part and said), segment
+
+
+async def test_parts_are_of_the_last_three_target_durations(states: list[State]) -> None:
+    """6.2.2: those of older segments should be removed."""
+    for each in states:
+        target_s, numbers = each.number("TARGETDURATION"), sorted(each.segments)
+        for number in {position[0] for position in each.positions} & set(numbers):
+            behind = [of for of in numbers if of >= number]
+            open_s = sum(part_s for (of, _), part_s, _ in each.parts if of > numbers[-1])
+            assert sum(each.segments[of] for of in behind) + open_s <= 3 * target_s + 0.1
+    assert len({position[0] for position in states[-1].positions}) >= 2
 
 
 async def test_no_part_is_longer_than_the_part_target_and_it_never_changes(states: list[State]) -> None:
