@@ -34,8 +34,8 @@ class LiveStream:
         self.version = 0
         self.inits: dict[str, bytes] = {}
         self._parts: list[Part] = []
-        self._part_target: tuple[str, int] = "", 0
         self._cut_by: tuple[str, int | None] = "", None
+        self._part_target: tuple[tuple[str, int | None], int] = ("", None), 0
         self._low_latency: tuple[int, LowLatency | None] = -1, None
         self._window_s = window_s
         self._part_duration_s = part_duration_s
@@ -126,23 +126,25 @@ class LiveStream:
         """The live edge to the part; None before the first segment. One part target holds for a whole run."""
         newest = self.newest
         if self._low_latency[0] != self.version and newest is not None:
-            if self._part_target[0] != newest.run:
-                self._part_target = newest.run, self._target_us(newest)
             self._low_latency = (
                 self.version,
                 LowLatency.of(
                     self._parts,
                     end_media_sequence=newest.end_media_sequence,
-                    target_us=self._part_target[1],
+                    target_us=self._target_us(newest),
                     usual_segment_us=newest.target_duration_s * US_PER_S,
                 ),
             )
         return None if newest is None else self._low_latency[1]
 
     def _target_us(self, newest: Recording) -> int:
-        cut_us = self._cut_by[1] if self._cut_by[0] == newest.run else None
-        rate = newest.media.frame_rate
-        return part_target_us(cut_us or fragment_us(self._part_duration_s, rate, None), rate)
+        """Settled with the first recording of a run that is open: closed ones, as the catalog has them, do not tell."""
+        cut_by = self._cut_by if self._cut_by[0] == newest.run else (newest.run, None)
+        if self._part_target[0] != cut_by:
+            rate = newest.media.frame_rate
+            cut_us = cut_by[1] or fragment_us(self._part_duration_s, rate, None)
+            self._part_target = cut_by, part_target_us(cut_us, rate)
+        return self._part_target[1]
 
     def wake(self) -> None:
         """Let all who wait look whether they have waited for long enough."""

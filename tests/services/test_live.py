@@ -12,7 +12,7 @@ from hlscam.domain.part import Part
 from hlscam.domain.recording import EndReason, MediaFacts, Recording
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from hlscam.services.live import FEWEST_SEGMENTS, LiveStream, LiveStreams
-from tests.domain.footage import init_section
+from tests.domain.footage import identity, init_section
 
 TIMESCALE = 1000
 INIT = init_section("0")
@@ -82,6 +82,18 @@ def test_parts_of_the_last_three_target_durations_are_kept_by_whole_segments() -
     assert {each.media_sequence for each in stream.parts} == {7, 8, 9}
     stream.withdraw("a.mp4")
     assert stream.parts == []
+
+
+def test_the_part_target_is_of_the_fragments_that_the_run_says_it_has() -> None:
+    """Also where a server that has just started knew the run's closed recordings first, as the catalog has them."""
+    init = replace(INIT, comment=replace(identity(), run="aaaa", fragment_us=693_000).to_comment())
+    stream = LiveStream("porch", 10, part_duration_s=0.3)
+    stream.load([replace(recording(0, 3), end_reason=EndReason.ROLLED)])
+    assert stream.low_latency is not None
+    assert stream.low_latency.part_target_us < 500_000
+    for count in (1, 2):
+        stream.publish(recording(1, count, 3), init)
+        assert stream.low_latency.part_target_us >= 700_000
 
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=30), st.sampled_from([2.0, 10.0, 30.0, 120.0]))
