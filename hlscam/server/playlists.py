@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from hlscam.domain.listing import media_playlist
 from hlscam.domain.recording import Recording
-from hlscam.domain.timeline import media_playlist
 from hlscam.hls.multivariant import Variant, render_multivariant
 from hlscam.server.delivery import Delivery
 from hlscam.server.queries import TimelineRange, switch, timeline_range

@@ -9,8 +9,9 @@ import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
+from hlscam.domain.listing import media_playlist
 from hlscam.domain.recording import Recording
-from hlscam.domain.timeline import Span, counted, media_playlist, paced, spans_after, spans_between
+from hlscam.domain.timeline import Span, counted, paced, spans_after, spans_between
 from hlscam.server.delivery import Delivery
 from hlscam.server.queries import TimelineRange
 from hlscam.server.services import Services

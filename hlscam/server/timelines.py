@@ -18,7 +18,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from hlscam.domain.gaps import WORDS
-from hlscam.domain.timeline import Span, media_playlist
+from hlscam.domain.listing import media_playlist
+from hlscam.domain.timeline import Span
 from hlscam.errors import InvalidRequest, NotFound, NotReady
 from hlscam.server.delivery import Delivery
 from hlscam.server.queries import TimelineRange, not_in_future, optional_time, switch, timeline_range

@@ -20,9 +20,10 @@ from hlscam.adapters.catalog.store import Catalog
 from hlscam.clock import SystemClock
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.config import Config
+from hlscam.domain.listing import media_playlist
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.run import run_of_name
-from hlscam.domain.timeline import Span, media_playlist, numbering_faults
+from hlscam.domain.timeline import Span, numbering_faults
 from hlscam.errors import ArchiveError, CatalogError
 from hlscam.services.adoption import sealed_recordings
 from hlscam.services.catalog_care import open_catalog

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlscam.domain.gaps import gaps_between
+from hlscam.domain.listing import media_playlist
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
 from hlscam.domain.timeline import (
@@ -22,7 +23,6 @@ from hlscam.domain.timeline import (
     Stretch,
     counted,
     last_spans,
-    media_playlist,
     numbered_on,
     numbering_faults,
     paced,
