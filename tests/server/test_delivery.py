@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hlscam.domain.config import Config
-from tests.rig.playlist_lint import lint
+from tests.rig.playlist_lint import lint, number_of
 from tests.server.replay import Replay
 from tests.server.serving import Answer, Serve, Serving, at, make_config, problem_of
 from tests.server.test_playlists import numbers_in
@@ -30,12 +30,6 @@ async def growing(serve: Serve, archive_folder: Path) -> Replay:
 def listed(answer: Answer) -> list[int]:
     assert answer.status == 200, answer
     return numbers_in(answer.body.decode())
-
-
-def number_of(text: str, name: str) -> float:
-    found = re.search(rf"{name}[=:]([0-9.]+)", text)
-    assert found is not None, (name, text)
-    return float(found[1])
 
 
 # What players are told
@@ -156,11 +150,12 @@ async def test_a_part_of_a_timeline_is_in_its_segment(growing: Replay) -> None:
 async def test_players_count_on_where_a_power_cut_took_numbers(serve: Serve, own_folder: Path) -> None:
     """What they ask for is the number that they have come to, and not the segment's own."""
     serving = await serve(make_config(own_folder))
-    *before, last = serving.recordings
-    later = replace(last, first_media_sequence=last.first_media_sequence + 20)
-    await serving.services.catalog.remove_recording("gate", last.name)
-    await serving.services.catalog.put_recordings([later])
-    serving = replace(serving, recordings=[*before, later])
+    second = [each for each in serving.recordings if each.run == serving.recordings[-1].run]
+    for each in second:
+        await serving.services.catalog.remove_recording("gate", each.name)
+    later = [replace(each, first_media_sequence=each.first_media_sequence + 20) for each in second]
+    await serving.services.catalog.put_recordings(later)
+    serving = replace(serving, recordings=[*serving.recordings[: -len(second)], *later])
     growing = Replay(serving, missing=1)
     counted = len(listed(await serving.ask(TIMELINE)))
     task = await growing.held(f"{TIMELINE}_HLS_msn={serving.first_number + counted}")
