@@ -35,7 +35,7 @@ HOLD_BACK_PARTS = 3
 SKIP_TARGETS = 6
 """CAN-SKIP-UNTIL in target durations (4.4.3.8: at least six)."""
 
-EARLY_S = 0.007
+_EARLY_S = 0.007
 """ffmpeg is asked for parts shorter by this: with times in whole milliseconds five pictures of 40 ms may be 0.199 s."""
 
 _EXACT_S = 0.0001
@@ -63,12 +63,12 @@ def fragment_us(part_duration_s: float, frame_rate: float, sound_s: float | None
 
 
 def _early_us(duration_s: float) -> int:
-    return round((duration_s - EARLY_S) * US_PER_S)
+    return round((duration_s - _EARLY_S) * US_PER_S)
 
 
 def _ends_early(pictures_s: float, sound_s: float) -> bool:
     """Whether so many packets of sound as reach what is asked for last less than the pictures: the last one is cut."""
-    packets = math.ceil(round((pictures_s - EARLY_S) / sound_s, 6))
+    packets = math.ceil(round((pictures_s - _EARLY_S) / sound_s, 6))
     return packets * sound_s < pictures_s - _EXACT_S
 
 

@@ -12,6 +12,7 @@ from hlscam.domain.recording import Recording
 from hlscam.hls.multivariant import Variant, render_multivariant
 from hlscam.server.delivery import Delivery
 from hlscam.server.queries import TimelineRange, switch, timeline_range
+from hlscam.server.range_playlist import recordings_of
 from hlscam.server.responses import MPEGURL, text_response
 from hlscam.server.services import SERVICES, Services
 from hlscam.server.timelines import check_beginning, no_footage_yet
@@ -31,7 +32,7 @@ async def multivariant(request: web.Request) -> web.Response:
     recordings = list(services.live.stream(camera).recordings)
     if wanted.has_beginning:
         check_beginning(services, camera, wanted)
-        recordings = await _first_of(services, camera, wanted) or recordings
+        recordings = await recordings_of(services, camera, wanted, limit=1) or recordings
     if not recordings:
         raise no_footage_yet(services, camera)
     newest = recordings[-1]
@@ -72,17 +73,6 @@ def _live_text(services: Services, stream: LiveStream, *, gaps: bool, skip: bool
         text = media_playlist(spans, gaps=gaps, low_latency=low_latency, skip=skip).render() if spans else ""
         services.live_texts[key] = stream.version, text
     return text
-
-
-async def _first_of(services: Services, camera: str, wanted: TimelineRange) -> list[Recording]:
-    """The recording that a timeline begins with, or none."""
-    return await services.footage.recordings(
-        camera,
-        from_wall_us=wanted.from_wall_us,
-        from_media_sequence=None if wanted.after is None else wanted.after + 1,
-        to_wall_us=wanted.to_wall_us,
-        limit=1,
-    )
 
 
 def _variant_uri(request: web.Request, wanted: TimelineRange, *, gaps: bool, now_wall_us: int) -> str:

@@ -1,6 +1,6 @@
 """The footage of a range as a playlist: what there is of it, whether it grows, and its text.
 
-Long ones are found and rendered in a thread of their own: three weeks are 900,000 segments.
+Long ones are rendered in a thread of their own: three weeks are 900,000 segments.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ async def find(services: Services, camera: str, asked: Asked) -> Found:
     if asked.opened_wall_us is not None and asked.range.to_wall_us is None:
         return await _find_paced(services, camera, asked, asked.opened_wall_us)
     to_wall_us = asked.range.to_wall_us
-    recordings = await _page(services, camera, asked.range)
+    recordings = await recordings_of(services, camera, asked.range)
     ended = to_wall_us is not None and _nothing_follows(services, camera, to_wall_us)
     return Found(recordings, asked, ended)
 
@@ -119,7 +119,7 @@ async def _find_paced(services: Services, camera: str, asked: Asked, opened_wall
     opened_for_s = (services.clock.wall_us() - opened_wall_us) / US_PER_S
     if opened_for_s < _JOINING_S:
         opened_for_s = 0
-    recordings = more = await _page(services, camera, asked.range, limit=_PACED_PAGE)
+    recordings = more = await recordings_of(services, camera, asked.range, limit=_PACED_PAGE)
     media_s = _media_s(more)
     first_s = _media_s(more[:1])
     while len(more) == _PACED_PAGE and media_s - first_s <= opened_for_s + _PACED_ENOUGH_S:
@@ -131,7 +131,9 @@ async def _find_paced(services: Services, camera: str, asked: Asked, opened_wall
     return Found(recordings, asked, ended=False, opened_for_s=opened_for_s)
 
 
-async def _page(services: Services, camera: str, wanted: TimelineRange, *, limit: int | None = None) -> list[Recording]:
+async def recordings_of(
+    services: Services, camera: str, wanted: TimelineRange, *, limit: int | None = None
+) -> list[Recording]:
     """The first `limit` recordings of a range, or all."""
     return await services.footage.recordings(
         camera,
@@ -147,6 +149,7 @@ def _media_s(recordings: list[Recording]) -> float:
 
 
 async def rendered(found: Found) -> str:
+    """The playlist, rendered where it holds up nobody; empty without a single segment."""
     if found.segments <= _RENDER_ON_LOOP_SEGMENTS:
         return found.render()
     return await asyncio.to_thread(found.as_it_is_now().render)

@@ -26,11 +26,10 @@ from hlscam.server.queries import TimelineRange, not_in_future, optional_time, s
 from hlscam.server.range_playlist import Asked, Found, find, rendered
 from hlscam.server.responses import MPEGURL, text_response
 from hlscam.server.services import SERVICES, Services
+from hlscam.services.live import SOON_SEGMENTS
 
 _GROWING_MAX_AGE_S = 1
 _ENDED_MAX_AGE_S = 60
-_SOON_SEGMENTS = 30
-"""Numbers that many ahead may have been told by another server of this archive, or before a power cut took them."""
 
 
 async def timeline(request: web.Request) -> web.Response:
@@ -63,7 +62,7 @@ def check_beginning(services: Services, camera: str, wanted: TimelineRange) -> N
     if wanted.from_wall_us is not None:
         not_in_future(wanted.from_wall_us, services.latest_wall_us(camera))
     newest = services.live.stream(camera).newest
-    if wanted.after is not None and newest and wanted.after >= newest.end_media_sequence + _SOON_SEGMENTS:
+    if wanted.after is not None and newest and wanted.after >= newest.end_media_sequence + SOON_SEGMENTS:
         raise NotFound(
             f"camera {camera!r} has no segment {wanted.after} yet: its newest is {newest.end_media_sequence - 1}"
         )

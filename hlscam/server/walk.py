@@ -17,11 +17,8 @@ from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import spans_between
 from hlscam.errors import Gone, MediaError, NotFound
 from hlscam.server.services import Services
-from hlscam.services.live import LiveStream
+from hlscam.services.live import SOON_SEGMENTS, LiveStream
 from hlscam.units import US_PER_S
-
-_SOON_SEGMENTS = 30
-"""Numbers that many ahead may have been told by another server of this archive."""
 
 
 class Walk:
@@ -46,7 +43,7 @@ class Walk:
         """Go on behind a position. Raises NotFound for one that nobody can have seen."""
         newest = self._stream.newest
         end = 0 if newest is None else newest.end_media_sequence
-        if position.media_sequence >= end + _SOON_SEGMENTS:
+        if position.media_sequence >= end + SOON_SEGMENTS:
             raise NotFound(f"camera {self._camera!r} has no segment {position.media_sequence} yet")
         self.after = position
 

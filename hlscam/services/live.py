@@ -22,6 +22,9 @@ from hlscam.units import US_PER_S
 
 _PARTS_KEPT_TARGETS = 3
 
+SOON_SEGMENTS = 30
+"""Numbers that many ahead may have been told by another server of this archive, or before a power cut took them."""
+
 FEWEST_SEGMENTS = 5
 """A live window has at least so many segments, however long they are (RFC 8216bis 6.2.2 asks for three durations)."""
 

@@ -67,6 +67,13 @@ def _accepted(answer: dict[str, Any], text: str) -> dict[str, Any]:
     return playlist
 
 
+def number_of(text: str, name: str) -> float:
+    """The number that a playlist says of `name`, a tag or an attribute that it has but once."""
+    found = re.search(rf"{name}[=:]([0-9.]+)", text)
+    assert found is not None, (name, text)
+    return float(found[1])
+
+
 def read_m3u8(text: str) -> m3u8.M3U8:
     """The whole segments of a playlist as the library m3u8 reads them, which counts the time of parts twice."""
     return m3u8.loads(re.sub(r"#EXT-X-(PART|PRELOAD-HINT):.*\n", "", text))

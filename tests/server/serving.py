@@ -142,9 +142,10 @@ class Serving:
             return await response.json()
 
     async def remove(self, recording: Recording) -> None:
-        """What retention does to one that is not listed live any more."""
+        """What retention does to one that is not listed live any more: row first, then file."""
         await self.services.catalog.remove_recording(recording.camera, recording.name)
         self.services.live.stream(recording.camera).withdraw(recording.name)
+        self.services.archive.path(recording.camera, recording.name).unlink()
 
     @property
     def first_us(self) -> int:

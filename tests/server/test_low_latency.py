@@ -20,7 +20,7 @@ import pytest_asyncio
 
 from hlscam.app import running_server
 from tests.rig.ffmpeg_tools import decode
-from tests.rig.playlist_lint import lint_all
+from tests.rig.playlist_lint import lint_all, number_of
 from tests.server.serving import CAMERA, HOLE_S, LaterClock, make_config, newest_count, until_changed
 from tests.server.test_growing import Growing
 
@@ -63,9 +63,7 @@ class State:
         return int(found[1]), int(found[2])
 
     def number(self, name: str) -> float:
-        found = re.search(rf"{name}[=:]([0-9.]+)", self.text)
-        assert found is not None, (name, self.text)
-        return float(found[1])
+        return number_of(self.text, name)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")

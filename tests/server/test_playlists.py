@@ -447,13 +447,8 @@ async def test_after_retention_the_rest_keeps_its_numbers(serve: Serve, own_fold
 async def with_a_hole(serve: Serve, folder: Path) -> Serving:
     """Served after retention took the neighbour of the first recording, which is protected."""
     serving = await serve(make_config(folder))
-    await remove(serving, serving.recordings[1])
+    await serving.remove(serving.recordings[1])
     return await serve(make_config(folder))
-
-
-async def remove(serving: Serving, recording: Recording) -> None:
-    await serving.remove(recording)
-    serving.services.archive.path("gate", recording.name).unlink()
 
 
 async def test_a_timeline_over_a_hole_in_the_numbers_has_an_end(serve: Serve, own_folder: Path) -> None:

@@ -34,8 +34,12 @@ async def probe(
     Raises SourceError saying what is wrong with the source.
     """
     if isinstance(source, TestSource):
-        sound = {"audio": "aac", "audio_rate_hz": PATTERN_AUDIO_RATE_HZ} if source.audio else {"audio": None}
-        return StreamPlan(video_codec=source.codec, frame_rate=source.rate, **sound)
+        return StreamPlan(
+            video_codec=source.codec,
+            audio="aac" if source.audio else None,
+            audio_rate_hz=PATTERN_AUDIO_RATE_HZ if source.audio else 0,
+            frame_rate=source.rate,
+        )
     lines: list[str] = []
     process = await FfmpegProcess.start(probe_command(binary, source, reading), on_line=lines.append)
     try:
@@ -53,8 +57,7 @@ async def probe(
 def plan_streams(lines: Sequence[str], exit_code: int, *, audio: str) -> StreamPlan:
     """The plan for the streams that ffmpeg described. Raises SourceError."""
     found = [match for match in map(_STREAM.match, lines) if match]
-    videos = [match[2] for match in found if match[1] == "Video"]
-    rates = [_FRAME_RATE.search(match[3]) for match in found if match[1] == "Video"]
+    videos = [(match[2], _FRAME_RATE.search(match[3])) for match in found if match[1] == "Video"]
     if not found:
         why = diagnose([line for line in lines if not line.startswith("At least one output")], exit_code)
         raise SourceError(why.message, reason=why.reason, hint=why.hint)
@@ -62,19 +65,20 @@ def plan_streams(lines: Sequence[str], exit_code: int, *, audio: str) -> StreamP
         raise SourceError(
             "the source has no video", reason=EndReason.SOURCE_REFUSED, hint="use the camera's video stream"
         )
-    if videos[0] not in RECORDABLE_VIDEO:
+    video_codec, fps = videos[0]
+    if video_codec not in RECORDABLE_VIDEO:
         raise SourceError(
-            f"its video is {videos[0]}, which players of HLS do not take",
+            f"its video is {video_codec}, which players of HLS do not take",
             reason=EndReason.SOURCE_REFUSED,
             hint="set the camera to H.264 (or HEVC)",
         )
-    frame_rate = float(rates[0][1]) if rates[0] else 0.0
+    frame_rate = float(fps[1]) if fps else 0.0
     sounds = [(match[2], _RATE.search(match[3])) for match in found if match[1] == "Audio"]
     if not sounds or audio == "none":
-        return StreamPlan(video_codec=videos[0], audio=None, frame_rate=frame_rate)
+        return StreamPlan(video_codec=video_codec, audio=None, frame_rate=frame_rate)
     codec, rate = sounds[0]
     return StreamPlan(
-        video_codec=videos[0],
+        video_codec=video_codec,
         audio="copy" if audio == "auto" and codec in _COPYABLE_AUDIO else "aac",
         audio_rate_hz=int(rate[1]) if rate else 0,
         frame_rate=frame_rate,
