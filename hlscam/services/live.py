@@ -76,12 +76,18 @@ class LiveStream:
         else:
             self._recordings.append(recording)
             self._recordings.sort(key=lambda each: each.first_media_sequence)
-            self._drop_oldest()
+        self._drop_oldest()
         self._tell()
 
     def _drop_oldest(self) -> None:
-        """Keep what the live window needs, and the recording before the newest."""
-        spans = last_spans(self._recordings, duration_s=self._window_s, at_least=FEWEST_SEGMENTS)
+        """Keep what the live window needs, and the recording before the newest.
+
+        And what a player may still fetch that read the playlist before: a segment that leaves it remains available for
+        its own duration and the playlist's (RFC 8216bis 6.2.2). Looked at with every segment, not only where another
+        recording begins, since retention spares what is kept here.
+        """
+        kept_s = 2 * self._window_s + self._recordings[-1].target_duration_s
+        spans = last_spans(self._recordings, duration_s=kept_s, at_least=2 * FEWEST_SEGMENTS + 1)
         oldest = spans[0].recording.name if spans else self._recordings[0].name
         while len(self._recordings) > 2 and self._recordings[0].name != oldest:
             self._recordings.pop(0)
@@ -194,5 +200,5 @@ class LiveStreams:
         return list(self._streams.values())
 
     def recordings(self) -> list[Recording]:
-        """What the live playlists may list, of all cameras."""
+        """What the live playlists list or listed just now, of all cameras."""
         return [recording for stream in self._streams.values() for recording in stream.recordings]

@@ -112,7 +112,22 @@ def test_what_left_the_window_is_let_go(counts: list[int]) -> None:
     stream = LiveStream("porch", 4)
     for each in row_of(counts):
         stream.publish(each, INIT)
-    assert len(stream.recordings) <= FEWEST_SEGMENTS + 2
+    assert len(stream.recordings) <= 2 * FEWEST_SEGMENTS + 3
+
+
+def test_6_2_2_what_left_the_window_is_kept_for_as_long_again_and_no_longer() -> None:
+    """So that retention, on a disk that is full, takes it in its turn, also where no other recording begins."""
+    stream = LiveStream("porch", 10)
+    first, second, third = row_of([3, 3, 30])
+    stream.publish(first, INIT)
+    stream.publish(second, INIT)
+    kept = []
+    for count in range(1, 31):
+        stream.publish(recording(2, count, first=6), INIT)
+        kept.append([each.name for each in stream.recordings])
+    assert kept[6] == [first.name, second.name, third.name], "the newest 11 segments, of which it lists 5"
+    assert kept[7] == [second.name, third.name]
+    assert kept[29] == [second.name, third.name], "the one before the newest stays"
 
 
 def test_publishing_again_replaces() -> None:
