@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,9 +38,13 @@ NO_HOLE_S = 1 / RATE
 SAME_LENGTH_S = 0.25
 """Sound ends a little earlier or later than the pictures; a file lasts as long as the longer of them."""
 
-_LISTED_LIVE = 3
-"""Recordings of a camera that its live edge may hold: some are short, since runs end in the middle of one."""
-_NAMED_TIME = len("20261122T221000Z")
+_LIVE_S = 24
+"""Footage that retention spares for live players: twice the live window, a segment, and the one in progress."""
+_NAMED_S = 2
+"""A name tells the second in which ffmpeg began a file; its first picture may be from a second later."""
+
+_NAMED_TIME = "%Y%m%dT%H%M%SZ"
+_NAMED_TIME_LENGTH = len("20261122T221000Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +59,12 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What there was before a fault."""
+    """What there was before a fault. `live_from_wall_s` tells per camera where what live players may ask for begins."""
 
     files: dict[str, int]
     quarantined: frozenset[str]
     discontinuities: dict[str, int]
+    live_from_wall_s: dict[str, float]
     complaints: int
 
     @classmethod
@@ -71,6 +76,7 @@ class Before:
             discontinuities={
                 camera: sighting.line.discontinuity_sequence for camera, sighting in newest.items() if sighting
             },
+            live_from_wall_s={camera: _live_from_wall_s(observer) for camera, observer in scene.observers.items()},
             complaints=len(scene.complaints),
         )
 
@@ -159,23 +165,45 @@ class Judge:
         if gone and not fault.may_remove:
             wrong.append(f"recordings vanished: {', '.join(gone)}")
         elif gone:
-            wrong += _out_of_order(gone, sorted(before.files), now.keys() - self._scene.protected)
+            wrong += out_of_order(gone, before, now.keys() - self._scene.protected)
         return wrong
 
 
-def _out_of_order(gone: list[str], before: list[str], kept: Set[str]) -> list[str]:
-    """Retention takes the oldest of all cameras first, and of each camera leaves what the live playlist may list.
+def out_of_order(gone: list[str], before: Before, kept: Set[str]) -> list[str]:
+    """Retention takes the oldest of all cameras first, and of each camera leaves what live players may ask for.
 
-    That is what it may have listed when the fault began: what retention has left then is older by now.
+    That is what they might ask for when the fault began: what retention has left then is older by now.
     """
     of_camera: dict[str, list[str]] = {}
-    for name in before:
+    for name in sorted(before.files):
         of_camera.setdefault(name.split("/")[0], []).append(name)
-    may_go = [name.split("/")[1] for names in of_camera.values() for name in names[:-_LISTED_LIVE] if name in kept]
-    oldest_kept, last_gone = min(may_go, default=""), max(name.split("/")[1] for name in gone)
-    if may_go and last_gone[:_NAMED_TIME] > oldest_kept[:_NAMED_TIME]:
+    may_go = [
+        name
+        for camera, names in of_camera.items()
+        for name, after in pairwise(names[:-1])  # the newest is always spared, and the one before it
+        if name in kept and _named_wall_s(after) + _NAMED_S < before.live_from_wall_s[camera]
+    ]
+    oldest_kept, last_gone = min(may_go, key=_named_wall_s, default=None), max(gone, key=_named_wall_s)
+    if oldest_kept is not None and _named_wall_s(last_gone) > _named_wall_s(oldest_kept) + _NAMED_S:
         return [f"retention took {last_gone} and left {oldest_kept}, which is older"]
     return []
+
+
+def _named_wall_s(name: str) -> float:
+    """When a recording began, as its name tells it, to the second; the one before it has ended by then."""
+    named = name.split("/")[1][:_NAMED_TIME_LENGTH]
+    return datetime.strptime(named, _NAMED_TIME).replace(tzinfo=UTC).timestamp()
+
+
+def _live_from_wall_s(observer: Observer) -> float:
+    """When the newest `_LIVE_S` of a camera's footage began."""
+    left_s = float(_LIVE_S)
+    for number in sorted(observer.seen, reverse=True):
+        line = observer.seen[number].line
+        left_s -= line.end_s - line.start_s
+        if left_s <= 0:
+            return line.start_s
+    return 0.0
 
 
 def _recovered_s(observer: Observer, fault: Fault) -> float | None:

@@ -127,6 +127,7 @@ async def players_of(server: Servers, cameras: Sequence[str]) -> AsyncIterator[d
             tab = await stack.enter_async_context(open_tab())
             await tab.page.goto(host.player_url(url))
             vlc = await stack.enter_async_context(Vlc(url))
+            await vlc.playing(timeout_s=PATIENCE_S)  # it answers before it has begun, and is `stopped` then
             players[camera] = [HlsJs(f"{camera} hls.js", tab), VlcPlayer(f"{camera} VLC", vlc)]
         yield players
 
