@@ -289,7 +289,7 @@ async def test_sound_of_real_cameras(tmp_path: Path) -> None:
         await studio.segments("yard", 1)
         await studio.segments("porch", 1)
         media = studio.newest("porch").media
-    assert (media.audio_codec, media.audio_sample_rate_hz) == ("mp4a.40.2", 16000)
+    assert (media.audio_codec, media.audio_sample_rate_hz) == ("mp4a.40.2", 48000)
     assert media.video_codec.startswith("avc1.")
     assert (media.width, media.height) == (320, 180)
 

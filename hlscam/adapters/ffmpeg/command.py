@@ -18,10 +18,14 @@ from hlscam.adapters.ffmpeg.pattern import pattern_streams
 from hlscam.domain.source import FileSource, Source, TestSource, UrlSource
 
 _SOCKET_TIMEOUT_US = 10_000_000
-_LOWEST_AAC_RATE_HZ = 16_000
-_AAC_PACKET_SAMPLES = 1024
 _OPUS_PACKET_S = 0.02
-_AAC_RATES_HZ = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+_AAC_PACKET_SAMPLES = 1024
+_AAC_RATE_HZ = 48_000
+"""Of all sound that is made AAC, however slow its source. A packet holds 1024 samples and the encoder two packets, and
+a fragment waits for the sound that belongs to its pictures: **measured** with G.711, at 16 kHz fragments come 120 to
+145 ms later, and program date time is off by as much. It takes as many bytes, and 0.7 % of a core in place of 0.4 %."""
+
+_FULL_BAND_HZ = 44_100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +50,11 @@ class StreamPlan:
     @property
     def sound_s(self) -> float | None:
         """How long a packet of the recorded sound lasts; None without sound, or where nobody knows."""
-        if self.audio is None or not (self.audio_rate_hz or self.audio == "aac"):
+        if self.audio == "aac":
+            return _AAC_PACKET_SAMPLES / _AAC_RATE_HZ
+        if self.audio is None or not self.audio_rate_hz:
             return None
-        if self.audio == "copy":
-            return _OPUS_PACKET_S if self.is_opus else _AAC_PACKET_SAMPLES / self.audio_rate_hz
-        return _AAC_PACKET_SAMPLES / _aac_rate_hz(self.audio_rate_hz)
+        return _OPUS_PACKET_S if self.is_opus else _AAC_PACKET_SAMPLES / self.audio_rate_hz
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,15 +135,8 @@ def _copied_streams(source: Source, reading: InputOptions, plan: StreamPlan) -> 
     return streams, encoding
 
 
-def _aac_rate_hz(source_rate_hz: int) -> int:
-    """The source's rate or the next higher one; below 16 kHz players and the muxer refuse AAC."""
-    wanted_hz = max(source_rate_hz, _LOWEST_AAC_RATE_HZ)
-    return next((each for each in _AAC_RATES_HZ if each >= wanted_hz), _AAC_RATES_HZ[-1])
-
-
 def _aac(source_rate_hz: int) -> dict[str, Any]:
-    rate_hz = _aac_rate_hz(source_rate_hz)
-    return {"c:a": "aac", "ar": rate_hz, "b:a": "64k" if rate_hz < 44_100 else "128k"}
+    return {"c:a": "aac", "ar": _AAC_RATE_HZ, "b:a": "64k" if source_rate_hz < _FULL_BAND_HZ else "128k"}
 
 
 def _segment_options(writing: RecordingOptions) -> dict[str, Any]:

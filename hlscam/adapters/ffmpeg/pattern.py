@@ -2,6 +2,10 @@
 
 ffmpeg's `testsrc2` with two running UTC clocks drawn at the moment each frame is made: one for people, and one
 that machines read (`pattern_font.py`), by which latency and program date time are measured.
+
+Pictures and sound are one input, as they are with a camera. ffmpeg reads each input in a thread of its own: of two, the
+sound came in bursts, when a picture did, and every fragment was on disk a picture later (**measured**: 42 ms at 25
+pictures a second, 103 ms at 10; of one input it is 5 to 25 ms).
 """
 
 from __future__ import annotations
@@ -28,12 +32,14 @@ def write_fonts(folder: Path, source: TestSource) -> None:
 def pattern_streams(source: TestSource, fonts: Path) -> tuple[list[Any], dict[str, Any]]:
     """The pattern's streams and their encoding options, for `ffmpeg.output`."""
     width, height = source.size
-    video = ffmpeg.input(f"testsrc2=size={width}x{height}:rate={source.rate}", f="lavfi", re=None)
-    streams = [_with_clocks(video, source, fonts)]
+    graph = f"testsrc2=size={width}x{height}:rate={source.rate}[out0]"
+    if source.audio:
+        graph += f";sine=frequency=440:beep_factor=4:sample_rate={PATTERN_AUDIO_RATE_HZ}[out1]"
+    made = ffmpeg.input(graph, f="lavfi", re=None)
+    streams = [_with_clocks(made["v:0"], source, fonts)]
     encoding = _video_encoding(source)
     if source.audio:
-        tone = ffmpeg.input(f"sine=frequency=440:beep_factor=4:sample_rate={PATTERN_AUDIO_RATE_HZ}", f="lavfi", re=None)
-        streams.append(tone.filter("volume", 0.1))
+        streams.append(made["a:0"].filter("volume", 0.1))
         encoding |= {"c:a": "aac", "b:a": "64k"}
     return streams, encoding
 
