@@ -121,7 +121,7 @@ class RecordingIndex:
         self._media_bytes += fragment.size_bytes
         self._end_ticks = fragment.decode_ticks + fragment.duration_ticks
         if arrival_wall_us is not None:
-            self._run.clock.observe(self._us(self._end_ticks), arrival_wall_us)
+            self._run.clock.observe(self._taken_us(fragment), arrival_wall_us)
         return self._list(self._segmenter.push(fragment))
 
     def finish(
@@ -144,6 +144,20 @@ class RecordingIndex:
         self._run.last = final
         self._run.clock.roll()
         return final
+
+    def _taken_us(self, fragment: Fragment) -> int:
+        """Up to when media had been taken when the fragment came: that of its pictures, or of the sound after its own.
+
+        Packets are written in the order of their decode times. So whichever packet followed the fragment, one of sound
+        was there that begins where the fragment's sound ends; and sound is only there when all of the packet was taken.
+        Sound that is further ahead than that is not in time with the pictures, and tells nothing.
+        """
+        end_us, audio = self._us(self._end_ticks), self.init.audio
+        if audio is None or fragment.audio_decode_ticks is None:
+            return end_us
+        sound_end_us = ticks_to_us(fragment.audio_decode_ticks + fragment.audio_duration_ticks, audio.timescale)
+        packet_us = ticks_to_us(fragment.audio_sample_ticks, audio.timescale)
+        return max(end_us, sound_end_us + packet_us) if sound_end_us <= end_us + packet_us else end_us
 
     def _leaps(self, fragment: Fragment) -> bool:
         """Whether the fragment, or the hole before it, lasts for longer than any picture of this run."""

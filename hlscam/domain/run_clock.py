@@ -22,9 +22,10 @@ come at the pace of time once, the least delay is still falling, and nothing sho
   some were late by little; where the usual one is hardly later than the least, there is not much chance about;
 * by how much the least delayed ones moved within that minute, as they do while a drift is not followed yet.
 
-ffmpeg writes a fragment when the packet after it comes, which was taken just when the fragment's media ends; so no
-frame's duration has to be added. What the bound covers is all that varies: network, ffmpeg's interleaving (up to an
-audio frame), its writing, our noticing. What it cannot know is what no fragment was ever without: the time inside the
+ffmpeg writes a fragment when the packet after it comes. A picture was taken just when the fragment's pictures end, so
+nothing has to be added; a packet of sound comes when it was recorded to its end, and fragments with sound wait for one
+(`RecordingIndex` adds it; **measured**: it is 20 to 65 ms). What the bound covers is all that varies: network, ffmpeg's
+interleaving, its writing, our noticing. What it cannot know is what no fragment was ever without: the time inside the
 camera from the light to the first byte (usually 30 to 300 ms), and the least time of the way. A camera that begins to
 send later, and does so for good, looks from here like one whose clock was set back: the bound then holds that too.
 

@@ -47,7 +47,8 @@ class Fragment:
     Decoding runs from `decode_ticks` for `duration_ticks`; presentation from `min_presentation_ticks` to
     `max_presentation_ticks`, the end of the sample that is shown last. `sample_sizes` are the video samples' bytes in
     decode order, `sync_bytes` and `non_sync_bytes` their sums. `prft_wall_us` is the producer's UTC as its `prft` has
-    it, None without one; `audio_decode_ticks` is None when the fragment has no sound.
+    it, None without one; `audio_decode_ticks` is None when the fragment has no sound; `audio_sample_ticks` is how long
+    its last sample lasts.
     """
 
     offset: int
@@ -64,6 +65,7 @@ class Fragment:
     prft_wall_us: int | None
     audio_decode_ticks: int | None
     audio_duration_ticks: int
+    audio_sample_ticks: int
 
     @property
     def end(self) -> int:
@@ -79,12 +81,13 @@ class Fragment:
 class _Run:
     """What one track's boxes in the fragment add up to; `defaults` are (duration, size, flags) of samples to come."""
 
-    __slots__ = ("decode_ticks", "defaults", "duration_ticks", "flags", "offsets", "sizes", "steps")
+    __slots__ = ("decode_ticks", "defaults", "duration_ticks", "flags", "last_ticks", "offsets", "sizes", "steps")
 
     def __init__(self) -> None:
         self.decode_ticks: int | None = None
         self.defaults = (0, 0, 0)
         self.duration_ticks = 0
+        self.last_ticks = 0
         self.sizes: list[int] = []
         self.flags: list[int] = []
         self.offsets: list[int] = []
@@ -137,6 +140,7 @@ def parse_fragment(
         prft_wall_us,
         audio.decode_ticks,
         audio.duration_ticks,
+        audio.last_ticks,
     )
 
 
@@ -276,13 +280,16 @@ def _track_run(body: bytes, run: _Run, *, wanted: bool) -> None:
     rows = _rows(body[rows_at : rows_at + 4 * width * count], width * count)
     column = 0
     durations: Iterable[int] = repeat(default_duration, count)
-    total_ticks = default_duration * count
-    if flags & 0x100:
+    total_ticks, last_ticks = default_duration * count, default_duration
+    if flags & 0x100 and count:
         durations = rows[0::width]
-        total_ticks = sum(durations)
+        total_ticks, last_ticks = sum(durations), durations[-1]
         column = 1
+    if not count:
+        return
     run.duration_ticks += total_ticks
-    if not wanted or not count:
+    run.last_ticks = last_ticks
+    if not wanted:
         return
     run.steps.extend(durations)
     if flags & 0x200:

@@ -63,6 +63,7 @@ def fragments(cuts: Iterable[Cut], *, decode_ticks: int = 0, offset: int = FIRST
                 prft_wall_us=None,
                 audio_decode_ticks=None,
                 audio_duration_ticks=0,
+                audio_sample_ticks=0,
             )
         )
         offset += row[-1].size_bytes

@@ -250,6 +250,38 @@ def test_a_late_arrival_only_ever_delays(delays_us: list[int]) -> None:
     assert NOON_WALL_US + min(delays_us) <= final.start_wall_us <= NOON_WALL_US + max(delays_us)
 
 
+@pytest.mark.parametrize(
+    ("sound_ahead_ms", "packet_ms", "taken_ms"),
+    [
+        (5, 21, 26),
+        (0, 21, 21),
+        (60, 64, 124),
+        (-13, 21, 8),
+        (-40, 21, 0),
+        (22, 21, 0),
+        (-3_600_000, 21, 0),
+        (3_600_000, 21, 0),
+    ],
+    ids=["cut by a picture", "just", "long packets", "cut by sound", "long before", "ahead", "behind", "far ahead"],
+)
+def test_a_fragment_with_sound_waits_for_the_packet_of_sound_behind_it(
+    sound_ahead_ms: int, packet_ms: int, taken_ms: int
+) -> None:
+    """So that is how late it may come at the least, and the pictures were taken so much earlier."""
+    index = RunIndex(identity()).open_recording("a.mp4", init_section(sound=True))
+    for each in fragments(gops(2, 2)):
+        end_us = _us(each.end_decode_ticks)
+        with_sound = replace(
+            each,
+            audio_decode_ticks=(end_us // 1000 + sound_ahead_ms) * 48,
+            audio_duration_ticks=0,
+            audio_sample_ticks=packet_ms * 48,
+        )
+        index.add(with_sound, arrival_wall_us=NOON_WALL_US + end_us + taken_ms * 1000)
+    assert index.facts is not None
+    assert index.facts.start_wall_us == NOON_WALL_US
+
+
 def _us(ticks: int) -> int:
     return ticks * SECOND_US // TIMESCALE
 

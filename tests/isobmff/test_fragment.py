@@ -210,6 +210,7 @@ def test_runs_and_track_fragments_add_up() -> None:
         prft_wall_us=42,
         audio_decode_ticks=4800,
         audio_duration_ticks=5760,
+        audio_sample_ticks=960,
     )
 
 
@@ -228,6 +229,22 @@ def test_sound_alone_keeps_the_picture_s_time() -> None:
     assert (followed.audio_decode_ticks, followed.audio_duration_ticks) == (96000, 4800)
     assert parse_fragment(made, 0, init()).decode_ticks == 180000  # two seconds of 90 kHz
     assert parse_fragment(made, 0, init(audio=False)).decode_ticks == 0
+
+
+@pytest.mark.parametrize(
+    ("runs", "last_ticks"),
+    [
+        (trun([{DURATION: 1024}, {DURATION: 1024}, {DURATION: 960}]), 960),
+        (trun([{DURATION: 960}]) + trun([{DURATION: 1024}]), 1024),
+        (bare_trun(3), 1024),
+        (trun([{DURATION: 960}]) + bare_trun(0), 960),
+        (bare_trun(0), 0),
+    ],
+    ids=["own", "of the last run", "default", "no sample behind it", "none"],
+)
+def test_how_long_the_last_sample_of_sound_lasts(runs: bytes, last_ticks: int) -> None:
+    fragment = parse_fragment(moof(tfhd(9, {0x08: 1024}) + tfdt(0) + runs), 0, init())
+    assert fragment.audio_sample_ticks == last_ticks
 
 
 def test_sound_may_begin_before_zero() -> None:
