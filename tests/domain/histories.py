@@ -1,14 +1,19 @@
-"""A camera's history as hypothesis draws it: runs of recordings with holes, slews and new init sections between."""
+"""A camera's history as hypothesis draws it: runs of recordings with holes, slews and new init sections between.
+
+And what plain addition makes of one.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from hlscam.domain.gaps import WORDS
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.segment_table import SegmentEntry, SegmentTable
+from hlscam.domain.timeline import Span
 from tests.adapters.catalog.samples import NOON_US, recording
 
 _entries = st.builds(
@@ -64,3 +69,32 @@ def thinned(draw: st.DrawFn) -> list[Recording]:
     found = draw(histories(leaps=True))
     kept = draw(st.lists(st.booleans(), min_size=len(found) - 1, max_size=len(found) - 1))
     return [each for each, keep in zip(found, [*kept, True], strict=True) if keep]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A segment as the rows of the catalog have it."""
+
+    media_sequence: int
+    start_wall_us: int
+    end_wall_us: int
+    recording: Recording
+
+
+def rows_of(recordings: Sequence[Recording]) -> list[Row]:
+    """Every segment, by plain addition."""
+    rows = []
+    for each in recordings:
+        elapsed_ticks = 0
+        for index, entry in enumerate(each.segments):
+            start_us, elapsed_ticks = each.wall_us_at(elapsed_ticks), elapsed_ticks + entry.duration_ticks
+            rows.append(Row(each.first_media_sequence + index, start_us, each.wall_us_at(elapsed_ticks), each))
+    return rows
+
+
+def numbers(spans: Sequence[Span]) -> list[int]:
+    return [span.media_sequence + at for span in spans for at in range(span.end - span.first)]
+
+
+def whole(*recordings: Recording) -> list[Span]:
+    return [Span(each, 0, len(each.segments)) for each in recordings]
