@@ -6,8 +6,8 @@ oldest recordings of all cameras go, as many as it takes and no more; likewise w
 limits that somebody has set. A camera that records much therefore keeps as many days as one that records little.
 
 Some never go, however short the room is: the newest recording of a camera (its numbers go on from there, and no other
-is being written), one that the live playlist lists or listed just now, and one that its owner has protected. Such a one stays where it
-is while its neighbours go, and leaves a hole in the numbers on either side.
+is being written), one that the live playlist lists or listed just now, and one that its owner has protected. Such a
+one stays where it is while its neighbours go, and leaves a hole in the numbers on either side.
 
 Candidates come oldest first, page by page, since an archive may have a million of them.
 """
