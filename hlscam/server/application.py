@@ -26,11 +26,12 @@ def make_application(services: Services, page: PageFiles) -> web.Application:
     mjpeg.prepare(application)
     application.add_routes(
         [
-            web.get(f"/hls{_CAMERA}/index.m3u8", playlists.multivariant),
+            # Tried in this order, so what low latency asks for twice a second comes first.
             web.get(f"/hls{_CAMERA}/live.m3u8", playlists.live),
-            web.get(f"/hls{_CAMERA}/timeline.m3u8", timelines.timeline),
-            web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.m4s", media.segment),
             web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.{part:[0-9]+}.m4s", media.part),
+            web.get(f"/hls{_CAMERA}" + r"/{media_sequence:[0-9]+}.m4s", media.segment),
+            web.get(f"/hls{_CAMERA}/index.m3u8", playlists.multivariant),
+            web.get(f"/hls{_CAMERA}/timeline.m3u8", timelines.timeline),
             web.get(f"/hls{_CAMERA}" + "/init-{hash}.mp4", media.init_section),
             web.get(f"/ws{_CAMERA}", websocket.watch, allow_head=False),
             web.get(f"/recordings{_CAMERA}" + "/{name}.mp4", media.whole_recording),

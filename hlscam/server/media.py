@@ -49,7 +49,7 @@ async def part(request: web.Request) -> web.Response:
     media_sequence, index = _number(request, "media_sequence"), _number(request, "part")
     await services.footage.check_camera(camera)
     stream = services.live.stream(camera)
-    await services.holding.until(stream, lambda: (media_sequence, index) not in _to_come(stream))
+    await services.holding.until(stream, lambda: not _is_to_come(stream, media_sequence, index))
     row = await services.footage.parts(camera, media_sequence)
     found = next((each for each in row if each.index == index), None)
     if found is None:
@@ -63,12 +63,14 @@ async def part(request: web.Request) -> web.Response:
     return response
 
 
-def _to_come(stream: LiveStream) -> list[tuple[int, int]]:
-    """The positions that the next part may have."""
-    if stream.newest is None:
-        return []
-    end = stream.newest.end_media_sequence
-    return [(end, sum(each.media_sequence == end for each in stream.parts)), (end + 1, 0)]
+def _is_to_come(stream: LiveStream, media_sequence: int, index: int) -> bool:
+    """Whether the next part may have this position: in the segment in progress, or as the first of the next one."""
+    if stream.newest is None or media_sequence < stream.newest.end_media_sequence:
+        return False
+    begun = stream.parts[-1] if stream.parts else None
+    if media_sequence > stream.newest.end_media_sequence:
+        return (media_sequence, index) == (stream.newest.end_media_sequence + 1, 0)
+    return index == (begun.index + 1 if begun is not None and begun.media_sequence == media_sequence else 0)
 
 
 def _number(request: web.Request, name: str) -> int:

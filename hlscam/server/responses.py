@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
+from functools import lru_cache
 
 from aiohttp import ETag, hdrs, web
 
 MPEGURL = "application/vnd.apple.mpegurl"
 IMMUTABLE = "public, max-age=31536000, immutable"
 _COMPRESS_FROM_BYTES = 1024
+_SHORT = 32 * 1024
+"""Up to here a text is encoded once for the hundreds who are told it at the same moment, which takes less than a
+millisecond; a longer one is compressed off the loop, for each."""
+
+_SHORT_TEXTS_KEPT = 64
 _REFUSED = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*", re.IGNORECASE)
 
 
 def text_response(request: web.Request, text: str, *, content_type: str, max_age_s: int) -> web.Response:
     """Text with a validator, gzipped for whoever takes it; 304 when the client has it already."""
-    body = text.encode()
-    etag = hashlib.sha256(body).hexdigest()[:20]
+    is_short = len(text) <= _SHORT
+    body, etag = _encoded_once(text) if is_short else _encoded(text)
     response = not_modified(request, etag)
-    if response is None:
-        response = web.Response(body=body, content_type=content_type)
-        if len(body) >= _COMPRESS_FROM_BYTES and takes_gzip(request):
+    if response is None and len(body) >= _COMPRESS_FROM_BYTES and takes_gzip(request):
+        response = web.Response(body=_gzipped_once(body) if is_short else body, content_type=content_type)
+        if is_short:
+            response.headers[hdrs.CONTENT_ENCODING] = "gzip"
+        else:
             response.enable_compression(web.ContentCoding.gzip)
+    elif response is None:
+        response = web.Response(body=body, content_type=content_type)
     response.etag = ETag(etag, is_weak=True)  # weak: the gzipped bytes are others
     response.headers[hdrs.VARY] = hdrs.ACCEPT_ENCODING
     response.headers[hdrs.CACHE_CONTROL] = f"public, max-age={max_age_s}"
     return response
+
+
+def _encoded(text: str) -> tuple[bytes, str]:
+    """A text's bytes and their digest."""
+    body = text.encode()
+    return body, hashlib.sha256(body).hexdigest()[:20]
+
+
+_encoded_once = lru_cache(maxsize=_SHORT_TEXTS_KEPT)(_encoded)
+
+
+@lru_cache(maxsize=_SHORT_TEXTS_KEPT)
+def _gzipped_once(body: bytes) -> bytes:
+    return gzip.compress(body, compresslevel=6, mtime=0)
 
 
 def takes_gzip(request: web.Request) -> bool:

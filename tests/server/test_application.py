@@ -130,14 +130,19 @@ async def test_gzip_for_whoever_takes_it(
     serve: Serve, days_config: Config, page_folder: Path, accepted: str, gzipped: bool
 ) -> None:
     site = await serve(days_config, page=page_folder)
-    from_, to = at(site.last_us - 600 * US_PER_S), at(site.last_us)
-    for path in (f"/hls/porch/timeline.m3u8?from={from_}&to={to}", "/assets/index-1a2b.js", "/"):
+    timelines = [
+        f"/hls/porch/timeline.m3u8?from={at(site.last_us - seconds * US_PER_S)}&to={at(site.last_us)}"
+        for seconds in (300, 7200)
+    ]
+    for path in (*timelines, "/assets/index-1a2b.js", "/"):
         plain = await site.ask(path)
         answer = await site.ask(path, Accept_Encoding=accepted)
         assert answer.headers.get("content-encoding", "") == ("gzip" if gzipped else ""), path
         assert (gzip.decompress(answer.body) if gzipped else answer.body) == plain.body
         assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding, Origin"
         assert answer.headers["etag"] == plain.headers["etag"]
+    short, long = [len(await site.text(path)) for path in timelines]
+    assert short < 32 * 1024 < long, "one is compressed once for all, the other for each"
 
 
 async def test_media_is_never_compressed_and_vary_is_said_once(site: Serving) -> None:
