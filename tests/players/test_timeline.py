@@ -125,13 +125,13 @@ async def test_ffmpeg_reads_on_over_a_hole(server: HlscamServer, archive: Path, 
     assert len(read) == frames_of(archive, camera, names)
 
 
-async def _play_fast(server: HlscamServer, playlist: str) -> dict[str, Any]:
+async def _play_fast(server: HlscamServer, playlist: str, *, ended: str = "record.ended") -> dict[str, Any]:
     """Play a finished playlist to its end in hls.js, four times as fast; what the player saw."""
     async with MediaServer(server.folder) as host, open_tab() as tab:
         await tab.page.goto(host.player_url(server.url(playlist)))
         await tab.wait_for("() => window.look().readyState >= 3")
         await tab.page.evaluate("window.video.playbackRate = 4")
-        await tab.wait_for("() => window.record.ended", timeout_s=60)
+        await tab.wait_for(f"() => window.{ended}", timeout_s=60)
         tab.assert_quiet()
         return await tab.look()
 
@@ -162,14 +162,19 @@ async def test_hls_js_plays_on_over_a_hole(server: HlscamServer) -> None:
 
 
 async def test_hls_js_plays_on_over_what_retention_removed(archive: Path, tmp_path: Path) -> None:
-    """From a recording that is protected, whose neighbours are gone, through all that is left, to an end."""
+    """From a recording that is protected, whose neighbours are gone, through all that is left, to its last segment.
+
+    The sound that belongs to the last two pictures is in the next recording, which is gone. hls.js seeks over the hole
+    in its buffer that this leaves, and never tells the end of a playlist after one of 0.1 s or less.
+    """
     shutil.copytree(archive / "archive", tmp_path / "archive")
     for path in sorted((tmp_path / "archive" / "avc").glob("*.mp4"))[1:3]:
         path.unlink()
     async with HlscamServer(tmp_path, CAMERAS.format(enabled="false")) as server:
         kept, after, *_ = await _recordings(server, "avc")
-        look = await _play_fast(server, f"hls/avc/timeline.m3u8?from={kept['start']}")
-    assert look["errors"] == []
+        playlist = f"hls/avc/timeline.m3u8?from={kept['start']}"
+        look = await _play_fast(server, playlist, ended="video.currentTime > window.video.duration - 0.5")
+    assert not [error for error in look["errors"] if error["fatal"]]
     numbers = [int(Path(frag["url"]).stem) for frag in look["frags"]]
     first, behind = kept["first_media_sequence"], after["first_media_sequence"]
     before = [number for number in numbers if number < behind]
