@@ -41,6 +41,10 @@ class ArchiveError(HlscamError):
     """The archive cannot be read or written."""
 
 
+class FileMissing(ArchiveError):
+    """A recording is not in its camera's folder: somebody removed it, or will put it back."""
+
+
 class CatalogError(HlscamError):
     """The catalog database cannot be used. Unless it is one of the classes below: not now, so try later."""
 

@@ -24,7 +24,7 @@ from typing import TypeVar
 
 from hlscam.adapters.sealing import read_on, seal_file
 from hlscam.domain.run import run_of_name
-from hlscam.errors import ArchiveError, MediaError
+from hlscam.errors import ArchiveError, FileMissing, MediaError
 from hlscam.isobmff.boxes import read_header
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
@@ -80,7 +80,7 @@ class Archive:
         return await self.run(lambda: RecordingFile(self.path(camera, name)))
 
     async def read(self, camera: str, name: str, offset: int, length: int) -> bytes:
-        """A byte range. Raises ArchiveError when the file is gone or too short."""
+        """A byte range. Raises FileMissing when the file is gone, ArchiveError when it is too short or unreadable."""
         return await self.run(lambda: _read(self.path(camera, name), offset, length))
 
     async def hold(self, camera: str, name: str) -> HeldRecording:
@@ -249,7 +249,9 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise ArchiveError(f"{path.name} cannot be read: {error.strerror}") from None
+        is_missing = isinstance(error, FileNotFoundError) and path.parent.is_dir()  # else it is the disk that is gone
+        kind = FileMissing if is_missing else ArchiveError
+        raise kind(f"{path.name} cannot be read: {error.strerror}") from None
 
 
 def _read(path: Path, offset: int, length: int) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 
 from hlscam.domain.part import Part
 from hlscam.domain.recording import Recording
-from hlscam.errors import Gone
+from hlscam.errors import FileMissing, Gone
 from hlscam.isobmff.init_section import read_init_section
 from hlscam.server.pieces import where_decoding_begins
 from hlscam.server.services import Services
@@ -120,7 +120,7 @@ class _Feeding:
             return None
         try:
             media = await self._services.footage.media(recording, index)
-        except Gone:
+        except (Gone, FileMissing):
             self._begin_next(recording.end_media_sequence)
             return None
         return await self._feed(recording, number, media[fed_bytes:])

@@ -24,7 +24,7 @@ from hlscam.domain.pacing import Pacer
 from hlscam.domain.part import Part
 from hlscam.domain.position import Position
 from hlscam.domain.recording import Recording
-from hlscam.errors import Gone, HlscamError, InvalidRequest, NotFound
+from hlscam.errors import FileMissing, Gone, HlscamError, InvalidRequest, MediaError, NotFound
 from hlscam.server import ws_messages as messages
 from hlscam.server.queries import not_in_future
 from hlscam.server.services import Services
@@ -113,7 +113,7 @@ class Viewing:
     async def _grant(self, wish: Wish) -> None:
         try:
             await self._go(wish)
-        except (InvalidRequest, NotFound) as error:
+        except (InvalidRequest, NotFound, Gone, FileMissing, MediaError) as error:
             await self._socket.send_str(messages.error(error.message, wish.id))
             return
         self._row_id, self._begins_row = wish.id, True
@@ -156,8 +156,8 @@ class Viewing:
             if recording is None:
                 return False
             data = await self._services.footage.part(self._camera, part, media_only=True)
-        except (Gone, NotFound):
-            self._walk.after = Position(*part.position)  # retention was faster: on to what there is
+        except (Gone, NotFound, FileMissing):
+            self._walk.after = Position(*part.position)  # retention, or somebody, was faster: on to what there is
             return True
         await self._send(part, recording, data)
         return True

@@ -15,7 +15,7 @@ from hlscam.domain.part import Part
 from hlscam.domain.position import Position
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import spans_between
-from hlscam.errors import Gone, MediaError, NotFound
+from hlscam.errors import FileMissing, Gone, MediaError, NotFound
 from hlscam.server.services import Services
 from hlscam.services.live import SOON_SEGMENTS, LiveStream
 from hlscam.units import US_PER_S
@@ -32,7 +32,10 @@ class Walk:
         self._whole: tuple[int, Sequence[Part]] = (-1, ())
 
     def go_live(self) -> None:
-        """Go to where a picture is shown soonest: the newest sync sample; or the last segment of all."""
+        """Go to where a picture is shown soonest: the newest sync sample.
+
+        Where the GOP is longer than what the live edge keeps of parts, that is at the begin of an older segment.
+        """
         edge = newest_independent(self._stream.parts)
         if edge is not None:
             self.after = _before(edge)
@@ -42,25 +45,26 @@ class Walk:
     def go_behind(self, position: Position) -> None:
         """Go on behind a position. Raises NotFound for one that nobody can have seen."""
         newest = self._stream.newest
-        end = 0 if newest is None else newest.end_media_sequence
-        if position.media_sequence >= end + SOON_SEGMENTS:
+        if newest is not None and position.media_sequence >= newest.end_media_sequence + SOON_SEGMENTS:
             raise NotFound(f"camera {self._camera!r} has no segment {position.media_sequence} yet")
         self.after = position
 
     async def go_to(self, wall_us: int) -> None:
         """Go to the newest sync sample up to a moment; or to the first behind the hole that it lies in; or live."""
         live = self._stream.parts
-        if not live or wall_us < live[0].wall_us:
-            found = await self._footage.recordings(self._camera, from_wall_us=wall_us, limit=2)
-            spans = spans_between(found, wall_us, None)
-            if spans:
-                opening = _last_independent(spans[0].recording, spans[0].first)
-                parts = await self._footage.parts(self._camera, opening.media_sequence)
-                self.after = _up_to(parts, wall_us) or opening
+        if live and wall_us >= live[0].wall_us:
+            begin = _up_to(live, wall_us)
+            if begin is not None:
+                self.after = begin
                 return
-        self.after = _up_to(live, wall_us)
-        if self.after is None:
+        found = await self._footage.recordings(self._camera, from_wall_us=wall_us, limit=2)
+        spans = spans_between(found, wall_us, None)
+        if not spans:
             self.go_live()
+            return
+        opening = _last_independent(spans[0].recording, spans[0].first)
+        parts = await self._footage.parts(self._camera, opening.media_sequence)
+        self.after = _up_to(parts, wall_us) or opening
 
     async def next(self) -> Part | None:
         """The part behind `after`; None where there is none yet. Raises ArchiveError or CatalogError."""
@@ -108,7 +112,7 @@ class Walk:
             return self._whole[1]
         try:
             parts = await self._footage.parts(self._camera, media_sequence)
-        except (Gone, NotFound, MediaError):
+        except (Gone, NotFound, FileMissing, MediaError):
             return ()
         if self._footage.is_listed(self._camera, media_sequence):
             self._whole = media_sequence, parts
@@ -116,8 +120,8 @@ class Walk:
 
 
 def newest_independent(parts: Sequence[Part]) -> Part | None:
-    """The last part that a decoder can begin with; the first of all, where none says so."""
-    return next((each for each in reversed(parts) if each.independent), parts[0] if parts else None)
+    """The last part that a decoder can begin with."""
+    return next((each for each in reversed(parts) if each.independent), None)
 
 
 def behind_s(part: Part, newest: Part) -> float:
@@ -142,14 +146,13 @@ def _last_independent(recording: Recording, index: int) -> Position:
 
 
 def _up_to(parts: Sequence[Part], wall_us: int) -> Position | None:
-    """In front of the last part with a sync sample up to a moment; of the first part that ends behind it, if none."""
+    """In front of the last part with a sync sample up to a moment, or the first behind the hole that it lies in.
+
+    None where these parts have none, or all end before.
+    """
     before = len(list(takewhile(lambda each: each.wall_us + each.duration_us <= wall_us, parts)))
     if before == len(parts):
         return None
     shown = parts[before]
-    for each in reversed(parts[: before + 1]):
-        if each.name != shown.name:
-            break
-        if each.independent:
-            return _before(each)
-    return _before(shown)
+    begin = newest_independent([each for each in parts[: before + 1] if each.name == shown.name])
+    return _before(begin) if begin else None

@@ -29,9 +29,8 @@ The first wish may stand in the URL: `?after=4711.3`, `?from=…`; without eithe
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState
@@ -49,6 +48,7 @@ _RESUME_AHEAD_S = 60.0
 """What was missed in a minute comes at once."""
 _MOST_AHEAD_S = 300.0
 _LONGEST_ID = 100
+_LARGEST_NUMBER = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ Said: TypeAlias = Wish | Pause | Ping
 def read_message(text: str) -> Said:
     """What a client says. Raises InvalidRequest."""
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
         raise InvalidRequest("a message is a JSON object") from None
     if not isinstance(fields, dict):
@@ -110,9 +110,18 @@ def read_message(text: str) -> Said:
 def id_of(fields: dict[str, Any]) -> Id:
     """The client's own mark of a message, which the answer carries. Raises InvalidRequest."""
     given = fields.get("id")
-    if given is None or isinstance(given, int | float) or (isinstance(given, str) and len(given) <= _LONGEST_ID):
+    if given is None or _is_number(given) or (isinstance(given, str) and len(given) <= _LONGEST_ID):
         return given
     raise InvalidRequest(f"`id` is a number or a text of {_LONGEST_ID} characters at most")
+
+
+def _is_number(given: object) -> TypeGuard[int | float]:
+    """Whether it is one that a double can be; JSON has others, and Python reads some that JSON has not."""
+    return isinstance(given, int | float) and not isinstance(given, bool) and abs(given) <= _LARGEST_NUMBER
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _position(given: object) -> Position:
@@ -125,7 +134,7 @@ def _moment(fields: dict[str, Any]) -> int | None:
     given = fields.get("time")
     if given is None and fields.get("live") is True:
         return None
-    if isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given):
+    if _is_number(given):
         return parse_time(f"{given:.6f}")
     if isinstance(given, str):
         return parse_time(given)
@@ -134,7 +143,7 @@ def _moment(fields: dict[str, Any]) -> int | None:
 
 def _ahead_s(fields: dict[str, Any], default_s: float) -> float:
     given = fields.get("ahead_s", default_s)
-    if not isinstance(given, int | float) or not 0 < given <= _MOST_AHEAD_S:
+    if not _is_number(given) or not 0 < given <= _MOST_AHEAD_S:
         raise InvalidRequest(f"`ahead_s` is more than 0 and at most {_MOST_AHEAD_S:g} seconds")
     return float(given)
 

@@ -19,7 +19,7 @@ from hlscam.domain.recording import Recording
 from hlscam.domain.source import parse_source
 from hlscam.units import US_PER_S
 from tests.adapters.catalog.samples import INIT_HASH, INIT_SECTION, day
-from tests.server.serving import Serve, Serving, make_config, record
+from tests.server.serving import Serve, Serving, make_config, record, record_long_gop
 
 DAYS, DAY_US, SEGMENTS_A_DAY = 12, 86_400 * US_PER_S, 43_200
 
@@ -30,6 +30,15 @@ def archive_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served") / "archive"
     with ThreadPoolExecutor(1) as thread:  # a loop of its own, whatever loop the first test that asks has
         thread.submit(asyncio.run, record(folder)).result()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def long_gop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One closed recording of camera `gate`, of GOPs that are cut between segments. Shared, so it is only read."""
+    folder = tmp_path_factory.mktemp("long_gop") / "archive"
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, record_long_gop(folder)).result()
     return folder
 
 

@@ -50,16 +50,27 @@ class LaterClock(SystemClock):
         return super().wall_us() + self._ahead_us
 
 
-def make_config(folder: Path, *, cors_origins: Sequence[str] = (), cache_mb: int = 64, recording_s: int = 3) -> Config:
+SOURCE = "test:?size=320x180&rate=15&gop_s=1&audio=1"
+LONG_GOP_S = 4
+LONG_GOP_SOURCE = f"test:?size=320x180&rate=15&gop_s={LONG_GOP_S}&bframes=2&audio=1"
+"""A GOP that is too long for one segment of 1 s, and is cut between its B-frames."""
+
+
+def make_config(
+    folder: Path,
+    *,
+    cors_origins: Sequence[str] = (),
+    cache_mb: int = 64,
+    recording_s: int = 3,
+    source: str = SOURCE,
+) -> Config:
     """One camera with segments of 1 s in recordings of 3 s, and one that has no footage."""
     return Config(
         server=ServerConfig(port=0, cors_origins=tuple(cors_origins), cache_mb=cache_mb),
         archive=ArchiveConfig(path=folder, recording_minutes=recording_s / 60),
         hls=HlsConfig(segment_duration_s=1, live_window_s=8),
         cameras={
-            CAMERA: CameraConfig(
-                name="Garden gate", source=parse_source("test:?size=320x180&rate=15&gop_s=1&audio=1", folder)
-            ),
+            CAMERA: CameraConfig(name="Garden gate", source=parse_source(source, folder)),
             "shed": CameraConfig(source=parse_source("test:", folder), enabled=False),
         },
     )
@@ -74,6 +85,14 @@ async def record(folder: Path) -> None:
         stream = server.services.live.stream(CAMERA)
         run = stream.recordings[-1].run
         await until_changed(stream, lambda: stream.recordings[-1].run != run and newest_count(stream) >= 2)
+
+
+async def record_long_gop(folder: Path) -> None:
+    """One recording, which ends with segments that begin without a sync sample."""
+    config = make_config(folder, recording_s=60, source=LONG_GOP_SOURCE)
+    async with running_server(config) as server:
+        stream = server.services.live.stream(CAMERA)
+        await until_changed(stream, lambda: newest_count(stream) >= LONG_GOP_S + 3)
 
 
 def newest_count(stream: LiveStream) -> int:

@@ -25,6 +25,7 @@ from hlscam.app import Server, running_server
 from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.recording import EndReason
+from hlscam.isobmff.init_section import read_init_section
 from hlscam.units import US_PER_S
 from tests.rig.waiting import until
 from tests.server.serving import (
@@ -294,7 +295,8 @@ async def test_pause_sends_nothing_and_play_goes_on_with_the_very_next(serving: 
     ["", "{", "[]", '"resume"', "{}", '{"type":"stop"}', '{"type":"resume"}', '{"type":"resume","after":4711}',
      '{"type":"resume","after":"4711"}', '{"type":"seek"}', '{"type":"seek","time":true}', '{"type":"seek","time":NaN}',
      '{"type":"seek","time":"noon"}', '{"type":"seek","time":1e300}', '{"type":"seek","live":true,"ahead_s":0}',
-     '{"type":"ping","id":[]}', "[" * 2000],
+     '{"type":"ping","id":[]}', '{"type":"ping","id":NaN}', '{"type":"ping","id":1e999}',
+     '{"type":"seek","time":1%s}' % ("0" * 400), "[" * 2000],
 )  # fmt: skip
 async def test_what_is_not_understood_is_told_and_changes_nothing(serving: Serving, text: str) -> None:
     async with watching(serving) as watcher:
@@ -385,6 +387,34 @@ async def test_what_retention_removed_is_stepped_over(serve: Serve, own_folder: 
         assert seen[-1].position == (third.first_media_sequence, 0)
     async with watching(serving, f"?after={second.first_media_sequence}.0") as watcher:
         assert fragments(await watcher.until("fragment"))[0].position == (third.first_media_sequence, 0)
+
+
+async def test_a_file_that_somebody_removed_is_stepped_over(serve: Serve, own_folder: Path) -> None:
+    """The catalog has its row until the next start."""
+    serving = await serve(make_config(own_folder))
+    first, second, third = serving.recordings[:3]
+    serving.services.archive.path(CAMERA, second.name).unlink()
+    async with watching(serving, f"?after={first.end_media_sequence - 1}.9") as watcher:
+        assert (await watcher.until("fragment"))[-1].position == (third.first_media_sequence, 0)
+        await watcher.say("seek", time=time_of(second.start_wall_us), id=1)
+        assert (await watcher.until("error"))[-1].fields["id"] == 1
+        assert (await watcher.due())[-1:] != []  # and goes on as it was
+
+
+async def test_where_the_live_edge_has_no_sync_sample_an_older_segment_has(serve: Serve, long_gop_folder: Path) -> None:
+    """Its GOP is longer than what is kept of parts: live begins at a sync sample, and so does any moment just now."""
+    serving = await serve(make_config(long_gop_folder))
+    (recording,) = serving.recordings
+    begun = [at for at, is_independent in enumerate(recording.segments.independents) if is_independent]
+    assert begun[-1] < len(recording.segments) - 1, "the last segment begins without a sync sample"
+    edge = await serving.services.footage.parts(CAMERA, serving.last_number)
+    init = read_init_section(await serving.services.footage.init_section(recording.init_hash))
+    serving.services.live.stream(CAMERA).publish(recording, init, edge)
+    sync = (recording.first_media_sequence + begun[-1], 0)
+    for query in ("", f"?from={at(edge[0].wall_us)}", f"?from={at(edge[-1].wall_us)}"):
+        async with watching(serving, query) as watcher:
+            first = (await watcher.until("fragment"))[-1]
+            assert (first.position, first.fields["independent"]) == (sync, True)
 
 
 def small_listener() -> socket.socket:
