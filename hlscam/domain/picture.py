@@ -21,6 +21,9 @@ from hlscam.isobmff.pictures import CodedPicture, coded_pictures
 _POSITION = re.compile(r"\d{1,18}\.\d{1,9}", re.ASCII)
 _NO_SEQUENCE = 1 << 62
 """Above every media sequence."""
+SEGMENTS_INTERLEAVED = 3
+"""Where a GOP is cut in two, B-frames of the later segment are shown before the last picture of the one before: nothing
+is forgotten of a segment until as many later ones have been shown."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -123,7 +126,7 @@ class PictureFinder:
     """Tells which pictures a decoder gives, by the times that it has for them, while the footage is still fed to it.
 
     A segment may come in pieces: a picture's index in it is known when the picture is shown, since all that are shown
-    before it have been decoded by then.
+    before it have been decoded by then. Positions come in order but where a GOP is cut (`SEGMENTS_INTERLEAVED`).
     """
 
     def __init__(self) -> None:
@@ -148,6 +151,6 @@ class PictureFinder:
             return None
         _, media_sequence, shown_ticks = self._expected[after - 1]
         del self._expected[:after]
-        for older in [each for each in self._shown_ticks if each < media_sequence]:
+        for older in [each for each in self._shown_ticks if each <= media_sequence - SEGMENTS_INTERLEAVED]:
             del self._shown_ticks[older]
         return Position(media_sequence, bisect_left(self._shown_ticks[media_sequence], shown_ticks)), shown_ticks

@@ -15,16 +15,16 @@ import logging
 import socket
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, aclosing, contextmanager, suppress
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
 from hlscam.domain.picture import Position
 from hlscam.domain.timeline import starts_wall_us
-from hlscam.errors import HlscamError, InvalidRequest
+from hlscam.errors import FileMissing, Gone, HlscamError, InvalidRequest, MediaError, NotFound, NotReady
 from hlscam.server.feeds import feeds_from, feeds_live
-from hlscam.server.pieces import load_piece
+from hlscam.server.pieces import in_progress, load_piece, load_progress
 from hlscam.server.queries import (
     TimelineRange,
     frame_rate,
@@ -69,19 +69,19 @@ async def mjpeg(request: web.Request) -> web.StreamResponse:
     await services.footage.check_camera(camera)
     asked = _Asked(camera, picture_width(request), frame_rate(request))
     begin = await _beginning(request, services, camera)
-    if begin is not None or not services.live_motion.shows(camera, asked.width):
-        services.motion.check_room()
     response = web.StreamResponse()
     response.headers[hdrs.CONTENT_TYPE] = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
     response.headers[hdrs.CACHE_CONTROL] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would collect pictures before it passes them on
-    await response.prepare(request)
-    if request.method != hdrs.METH_HEAD:
+    if request.method == hdrs.METH_HEAD:
+        await response.prepare(request)
+        return response
+    async with AsyncExitStack() as stack:
+        frames = await _frames(stack, services, asked, begin)  # refused, if it is, before the answer has begun
+        await response.prepare(request)
         _keep_queue_short(request)
-        frames = _live(services, asked) if begin is None else _past(services, asked, begin)
         with _until_shutdown(request):
-            async with aclosing(frames):
-                await _send_all(request, response, frames)
+            await _send_all(request, response, frames)
     return response
 
 
@@ -94,13 +94,22 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Beginning:
-    """The first picture to be sent: that at `position`, or the next one after it."""
+    """The first picture to be sent: that at `position`, or the next one after it.
+
+    `taken` is its run, and when it was taken; None where that is not known.
+    """
 
     position: Position
+    taken: tuple[str, int] | None
     after: bool
 
-    def includes(self, position: Position) -> bool:
-        return position > self.position or (position == self.position and not self.after)
+    def is_reached(self, frame: Frame) -> bool:
+        """Whether pictures are sent from this one on. By time, since a cut GOP puts positions out of order."""
+        if frame.position == self.position:
+            return not self.after
+        if self.taken is None or frame.run != self.taken[0]:
+            return frame.position > self.position
+        return frame.wall_us > self.taken[1]
 
 
 async def _beginning(request: web.Request, services: Services, camera: str) -> _Beginning | None:
@@ -111,7 +120,7 @@ async def _beginning(request: web.Request, services: Services, camera: str) -> _
     position = picture_position(request, "after")
     if position is not None:
         check_beginning(services, camera, TimelineRange(None, position.media_sequence, None))
-        return _Beginning(position, after=True)
+        return _Beginning(position, await _taken(services, camera, position), after=True)
     wall_us = optional_time(request, given[0]) if given else None
     if wall_us is None:
         return None
@@ -122,39 +131,65 @@ async def _beginning(request: web.Request, services: Services, camera: str) -> _
     index = max(bisect_right(starts_wall_us(found[0]), wall_us) - 1, 0)
     picture = (await load_piece(services, found[0], index)).shown_at(wall_us)
     number = found[0].first_media_sequence + index
-    return _Beginning(picture.position if picture else Position(number, 0), after=False)
+    if picture is None:
+        return _Beginning(Position(number, 0), None, after=False)
+    return _Beginning(picture.position, (found[0].run, picture.wall_us), after=False)
 
 
-async def _live(services: Services, asked: _Asked) -> AsyncGenerator[Frame]:
-    """The newest picture whenever the client is ready for one."""
-    async with _looking(services, asked) as pictures:
-        async for frame in _newest(services, asked, pictures):
-            yield frame
+async def _taken(services: Services, camera: str, position: Position) -> tuple[str, int] | None:
+    """In which run, and when a picture was taken; None for one that is not there any more."""
+    progress = in_progress(services, camera)
+    try:
+        if progress is not None and progress.media_sequence == position.media_sequence:
+            recording, piece = progress.recording, await load_progress(services, progress)
+        else:
+            recording, index = await services.footage.locate(camera, position.media_sequence)
+            piece = await load_piece(services, recording, index)
+    except (Gone, NotFound, FileMissing, MediaError):
+        return None
+    return next(((recording.run, each.wall_us) for each in piece.pictures if each.position == position), None)
 
 
-async def _past(services: Services, asked: _Asked, begin: _Beginning) -> AsyncGenerator[Frame]:
+async def _frames(
+    stack: AsyncExitStack, services: Services, asked: _Asked, begin: _Beginning | None
+) -> AsyncIterator[Frame]:
+    """The pictures that are asked for, until `stack` is closed. Raises NotReady."""
+    if begin is None:
+        pictures = await stack.enter_async_context(_looking(services, asked))
+        return await stack.enter_async_context(aclosing(_newest(services, asked, pictures)))
+    room = stack.enter_context(ExitStack())
+    room.enter_context(services.motion.room())
+    return await stack.enter_async_context(aclosing(_past(services, asked, begin, room)))
+
+
+async def _past(services: Services, asked: _Asked, begin: _Beginning, room: ExitStack) -> AsyncGenerator[Frame]:
     """Picture by picture, as far apart as they were taken; of more than `fps` some are left out.
 
-    It has a decoder of its own until it has come to a picture that those who look at what is live have just seen.
+    It has a decoder of its own, and its room, until it has come to a picture that those who look at what is live have
+    just seen.
     """
     async with AsyncExitStack() as stack:
         live: LivePictures | None = None
         async with (
             aclosing(feeds_from(services, asked.camera, begin.position.media_sequence)) as feeds,
             aclosing(services.motion.frames(feeds, width=asked.width)) as decoded,
+            aclosing(_paced(services, asked, decoded, begin)) as paced,
         ):
-            async for frame in _paced(services, asked, decoded, begin):
+            async for frame in paced:
                 yield frame
                 if frame.awaited and live is None:
-                    live = await stack.enter_async_context(_looking(services, asked))
+                    with suppress(NotReady):  # our own decoder does as well
+                        live = await stack.enter_async_context(_looking(services, asked))
                 if live is not None and live.since(frame.position) is not None:
                     break
+        room.close()
         if live is not None:
             while missed := live.since(frame.position):
                 for frame in missed:
                     yield frame
-            async for newer in _newest(services, asked, live):
-                if newer.position > frame.position:
+            newest = await stack.enter_async_context(aclosing(_newest(services, asked, live)))
+            async for newer in newest:
+                if newer.position != frame.position:
                     yield newer
 
 
@@ -162,7 +197,7 @@ def _looking(services: Services, asked: _Asked) -> AbstractAsyncContextManager[L
     return services.live_motion.looking(asked.camera, asked.width, lambda: feeds_live(services, asked.camera))
 
 
-async def _newest(services: Services, asked: _Asked, pictures: LivePictures) -> AsyncIterator[Frame]:
+async def _newest(services: Services, asked: _Asked, pictures: LivePictures) -> AsyncGenerator[Frame]:
     seen: Frame | None = None
     due_mono_s = services.clock.mono_s()
     while True:
@@ -175,17 +210,18 @@ async def _newest(services: Services, asked: _Asked, pictures: LivePictures) -> 
 
 async def _paced(
     services: Services, asked: _Asked, decoded: AsyncIterator[Frame], begin: _Beginning
-) -> AsyncIterator[Frame]:
-    pacer, run, next_wall_us = Pacer(services.clock), "", 0
+) -> AsyncGenerator[Frame]:
+    pacer, before, next_wall_us = Pacer(services.clock), None, 0
     step_us = US_PER_S / asked.fps if asked.fps else 0
     async for frame in decoded:
-        if frame.run != run and not frame.awaited:
-            pacer.restart()
-            next_wall_us = frame.wall_us
-        run = frame.run
-        if not begin.includes(frame.position) or frame.wall_us < next_wall_us:
+        if before is None and not begin.is_reached(frame):
             continue
-        await pacer.wait_due(frame.wall_us, speed=_JOINING if frame.awaited else 1)
+        if before is None or not frame.goes_on(before):
+            next_wall_us = frame.wall_us
+        before = frame
+        if frame.wall_us < next_wall_us:
+            continue
+        await pacer.wait_due(frame, speed=_JOINING if frame.awaited else 1)
         yield frame
         next_wall_us = max(round(next_wall_us + step_us), round(frame.wall_us - step_us))
 

@@ -25,6 +25,10 @@ class Progress:
     parts: list[Part]
 
     @property
+    def media_sequence(self) -> int:
+        return self.recording.first_media_sequence + self.index
+
+    @property
     def start_wall_us(self) -> int:
         return self.parts[0].wall_us
 

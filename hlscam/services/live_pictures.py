@@ -36,9 +36,20 @@ _MANY_US = US_PER_S
 
 
 class LivePictures:
-    """The pictures of one camera in one width, now. `newest` is None before the first."""
+    """The pictures of one camera in one width, now. `newest` is None before the first.
 
-    def __init__(self, begin: Callable[[], AsyncGenerator[Frame]], clock: Clock) -> None:
+    `room` is what its decoder takes, until it is closed. Raises what entering that raises.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], AsyncGenerator[Frame]],
+        clock: Clock,
+        *,
+        room: contextlib.AbstractContextManager[None],
+    ) -> None:
+        self._room = contextlib.ExitStack()
+        self._room.enter_context(room)
         self.newest: Frame | None = None
         self.lookers = 0
         self._begin = begin
@@ -56,15 +67,16 @@ class LivePictures:
         return self.newest
 
     def since(self, position: Position) -> list[Frame] | None:
-        """All pictures after that one that were shown until now; None where they are not all known."""
-        if not self._shown or self._shown[0].position > position:
-            return None
-        return [each for each in self._shown if each.position > position]
+        """All pictures after that one that were shown until now; None where it is not among those last shown."""
+        shown = list(self._shown)
+        at = next((index for index, each in enumerate(shown) if each.position == position), None)
+        return None if at is None else shown[at + 1 :]
 
     async def close(self) -> None:
         """End the decoder."""
         self._task.cancel()
         await to_the_end(asyncio.gather(self._task, return_exceptions=True))
+        self._room.close()
 
     async def _run(self) -> None:
         showing = asyncio.create_task(self._show(), name="show live pictures")
@@ -97,7 +109,7 @@ class LivePictures:
                 await self._more.wait()
             frame = self._decoded.popleft()
             if frame.awaited:
-                await pacer.wait_due(frame.wall_us, speed=self._speed(frame))
+                await pacer.wait_due(frame, speed=self._speed(frame))
             self.newest = frame
             self._shown.append(frame)
             changed, self._changed = self._changed, asyncio.Event()
@@ -118,19 +130,20 @@ class LiveMotion:
         self._ending: dict[Hashable, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def shows(self, camera: str, width: int | None) -> bool:
-        """Whether a decoder for these runs already."""
-        return (camera, width) in self._running
-
     @contextlib.asynccontextmanager
     async def looking(
         self, camera: str, width: int | None, feeds: Callable[[], AsyncGenerator[Feed]]
     ) -> AsyncIterator[LivePictures]:
-        """Look at a camera; `feeds` begins its footage at the live edge."""
+        """Look at a camera; `feeds` begins its footage at the live edge.
+
+        Raises NotReady where that takes one more decoder than may run.
+        """
         key = (camera, width)
         pictures = self._running.get(key)
         if pictures is None:
-            pictures = LivePictures(lambda: self._motion.frames(feeds(), width=width), self._clock)
+            pictures = LivePictures(
+                lambda: self._motion.frames(feeds(), width=width), self._clock, room=self._motion.room()
+            )
             self._running[key] = pictures
         ending = self._ending.pop(key, None)
         if ending is not None:

@@ -7,12 +7,13 @@ footage it is fed: another run, or another init section, gets a new one, and nob
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hlscam.adapters.ffmpeg.picture_decoder import PictureDecoder, decoder_command
 from hlscam.clock import Clock, to_the_end
-from hlscam.domain.picture import PictureFinder, Position
+from hlscam.domain.picture import SEGMENTS_INTERLEAVED, PictureFinder, Position
 from hlscam.errors import DecodingError, NotReady
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.pictures import coded_pictures
@@ -50,29 +51,38 @@ class Frame:
     jpeg: bytes
     awaited: bool
 
+    def goes_on(self, before: Frame) -> bool:
+        """Whether no footage is missing between the one before and this one."""
+        return self.run == before.run and self.position.media_sequence <= before.position.media_sequence + 1
+
 
 class Motion:
-    """Decodes footage; `ffmpeg` tells where the program is. `decoders` is how many run now."""
+    """Decodes footage; `ffmpeg` tells where the program is. `decoders` is how many run now, or are about to."""
 
     def __init__(self, ffmpeg: Callable[[], Awaitable[str]]) -> None:
         self.decoders = 0
         self._ffmpeg = ffmpeg
 
-    def check_room(self) -> None:
-        """Raises NotReady when as many decoders run as may."""
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """Room for a decoder, to be had before one is started. Raises NotReady when as many run as may."""
         if self.decoders >= _MOST_DECODERS:
             raise NotReady(f"{_MOST_DECODERS} streams of pictures are being decoded already")
+        self.decoders += 1
+        try:
+            yield
+        finally:
+            self.decoders -= 1
 
     async def frames(self, feeds: AsyncIterator[Feed], *, width: int | None) -> AsyncGenerator[Frame]:
         """All pictures of these feeds, as they are shown, as wide as the source or `width` if that is less.
 
-        Close it when done (`aclosing`). Raises DecodingError, MediaError, and what `feeds` raises.
+        There must be `room`. Close it when done (`aclosing`). Raises DecodingError, MediaError and what `feeds` raises.
         """
         argv = decoder_command(await self._ffmpeg(), width=width)
         begin = await anext(feeds, None)
         while begin is not None:
             decoder, finder = await PictureDecoder.start(argv), _Finder(begin.run)
-            self.decoders += 1
             feeding = asyncio.create_task(_feed_run(decoder, finder, begin, feeds), name="feed a decoder")
             try:
                 while (decoded := await decoder.take()) is not None:
@@ -83,7 +93,6 @@ class Motion:
                     raise DecodingError("the decoder has ended")
                 begin = await feeding
             finally:
-                self.decoders -= 1
                 feeding.cancel()
                 await to_the_end(asyncio.gather(feeding, decoder.close(), return_exceptions=True))
 
@@ -106,7 +115,7 @@ class _Finder:
         if found is None:
             return None
         position, shown_ticks = found
-        for older in [each for each in self._fed if each < position.media_sequence]:
+        for older in [each for each in self._fed if each <= position.media_sequence - SEGMENTS_INTERLEAVED]:
             del self._fed[older]
         wall_us_at, awaited = self._fed[position.media_sequence]
         return Frame(position, self._run, wall_us_at(shown_ticks), jpeg, awaited)
@@ -129,24 +138,21 @@ async def _feed_run(decoder: PictureDecoder, finder: _Finder, begin: Feed, feeds
 class Pacer:
     """When to show each picture: as long after the one before as it was taken after it.
 
-    A picture that comes too late is shown at once, and those after it as much later.
+    A picture that comes too late is shown at once, and those after it as much later. So is one that does not go on from
+    the one before: holes take no time, and where the host's clock was set forward there is none.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._last: tuple[float, int] | None = None
-        """When the last picture was shown, and when it was taken."""
+        self._last: tuple[float, Frame] | None = None
+        """The last picture, and when it was shown."""
 
-    def restart(self) -> None:
-        """What comes next is shown at once."""
-        self._last = None
-
-    async def wait_due(self, wall_us: int, *, speed: float = 1.0) -> None:
-        """Until the picture that was taken then is due; at a higher speed it is earlier."""
+    async def wait_due(self, frame: Frame, *, speed: float = 1.0) -> None:
+        """Until a picture is due; at a higher speed it is earlier."""
         now_mono_s = due_mono_s = self._clock.mono_s()
-        if self._last is not None:
-            mono_s, last_wall_us = self._last
-            due_mono_s = max(mono_s + (wall_us - last_wall_us) / US_PER_S / speed, now_mono_s)
-        self._last = (due_mono_s, wall_us)
+        if self._last is not None and frame.goes_on(self._last[1]):
+            mono_s, last = self._last
+            due_mono_s = max(mono_s + (frame.wall_us - last.wall_us) / US_PER_S / speed, now_mono_s)
+        self._last = (due_mono_s, frame)
         if due_mono_s > now_mono_s:
             await self._clock.sleep(due_mono_s - now_mono_s)

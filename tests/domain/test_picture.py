@@ -43,6 +43,16 @@ def test_a_segment_that_comes_in_pieces() -> None:
     assert finder.find(110) == (Position(8, 1), 100)
 
 
+def test_a_gop_that_is_cut_between_segments() -> None:
+    """Pictures of the second segment are shown before the last one of the first."""
+    finder = PictureFinder()
+    finder.add(7, coded(0, 30))
+    finder.add(8, coded(10, 20, 60))
+    found = [finder.find(ticks) for ticks in (0, 10, 20, 30, 60)]
+    assert found == [(Position(7, 0), 0), (Position(8, 0), 10), (Position(8, 1), 20), (Position(7, 1), 30),
+                     (Position(8, 2), 60)]  # fmt: skip
+
+
 def test_pictures_that_a_decoder_leaves_out() -> None:
     """Such as those in front of the first sync sample: the others keep their places."""
     finder = PictureFinder()

@@ -19,7 +19,7 @@ from tests.manual_clock import ManualClock
 from tests.rig.ffmpeg_tools import gray_picture, probe
 from tests.rig.mjpeg import Shown, Watching, watch_mjpeg
 from tests.rig.waiting import until
-from tests.server.serving import CAMERA, Serve, Serving, at, make_config, problem_of
+from tests.server.serving import CAMERA, LONG_GOP_S, Serve, Serving, at, make_config, problem_of
 
 MJPEG = f"/mjpeg/{CAMERA}"
 RATE = 15
@@ -61,7 +61,12 @@ async def run_clock(clock: ManualClock) -> None:
 
 @pytest.fixture
 async def cinema(serve: Serve, archive_folder: Path) -> AsyncIterator[Cinema]:
-    serving = await serve(make_config(archive_folder))
+    async with playing(await serve(make_config(archive_folder))) as cinema:
+        yield cinema
+
+
+@contextlib.asynccontextmanager
+async def playing(serving: Serving) -> AsyncIterator[Cinema]:
     running = asyncio.create_task(run_clock(serving.clock))
     async with aiohttp.ClientSession() as session:
         yield Cinema(serving, session)
@@ -113,6 +118,52 @@ async def test_after_a_position_comes_the_very_next_picture(cinema: Cinema) -> N
         pictures = await cinema.some(f"?after={number}.{picture}", 3)
         assert [each.position for each in pictures] == places[index + 1 : index + 4]
         assert [each.jpeg for each in pictures] == [each.jpeg for each in everything[index + 1 : index + 4]]
+
+
+async def test_a_gop_that_is_cut_between_segments_is_shown_whole(serve: Serve, long_gop_folder: Path) -> None:
+    """B-frames of one segment are shown before the last picture of the one before; and after any comes the next."""
+    serving = await serve(make_config(long_gop_folder))
+    (recording,) = serving.recordings
+    assert not all(recording.segments.independents)
+    async with playing(serving) as cinema:
+        count = RATE * (LONG_GOP_S + 2)  # the last ones wait in the decoder for what is shown after them
+        everything = await cinema.some("?from=0", count)
+        places = [each.position for each in everything]
+        assert places != sorted(places), "positions are out of order at a cut"
+        assert len(set(places)) == len(places)
+        times = [parse_time(each.timestamp) for each in everything]
+        assert max(after - before for before, after in pairwise(times)) < 1.5 * US_PER_S / RATE
+        cut = next(at for at, (before, after) in enumerate(pairwise(places)) if after < before)
+        for index in range(cut - 3, cut + 3):
+            number, picture = places[index]
+            pictures = await cinema.some(f"?after={number}.{picture}", 3)
+            assert [each.position for each in pictures] == places[index + 1 : index + 4]
+
+
+async def test_a_file_that_somebody_removed_is_stepped_over(serve: Serve, own_folder: Path) -> None:
+    """The catalog has its row until the next start."""
+    serving = await serve(make_config(own_folder))
+    first, second, third = serving.recordings[:3]
+    serving.services.archive.path(CAMERA, second.name).unlink()
+    async with playing(serving) as cinema:
+        (picture,) = await cinema.some(f"?after={first.end_media_sequence - 1}.{RATE}", 1)
+    assert picture.position == (third.first_media_sequence, 0)
+
+
+@pytest.mark.parametrize("query", ["?from={first}", "?width={width}"])
+async def test_no_more_decoders_than_there_is_room_for(
+    cinema: Cinema, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """However many ask at the same moment; who is refused is told so."""
+    monkeypatch.setattr("hlscam.services.motion._MOST_DECODERS", 2)
+    async with contextlib.AsyncExitStack() as stack:
+        queries = [query.format(first=at(cinema.serving.first_us), width=64 + 2 * n) for n in range(6)]
+        url = str(cinema.serving.client.make_url(MJPEG))
+        asked = await asyncio.gather(*(cinema.session.get(url + each) for each in queries))
+        for each in asked:
+            stack.callback(each.close)
+        assert sorted(each.status for each in asked) == [200, 200, 503, 503, 503, 503]
+        assert cinema.serving.services.motion.decoders == 2
 
 
 @pytest.mark.parametrize("name", ["from", "time"])

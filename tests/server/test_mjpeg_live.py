@@ -159,7 +159,7 @@ async def test_from_the_past_into_live_without_a_picture_left_out(live: Live) ->
 
     def joined() -> bool:
         """Whether the one decoder is that which shows what is live."""
-        return services.live_motion.shows(CAMERA, None) and services.motion.decoders == 1
+        return (CAMERA, None) in services.live_motion._running and services.motion.decoders == 1
 
     number = newest_number(live) - 1
     pictures: list[Shown] = []
