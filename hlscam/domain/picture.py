@@ -8,17 +8,16 @@ Pure: bytes of segments in, pictures out.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from hlscam.domain.position import PicturePosition
 from hlscam.domain.recording import Recording
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.pictures import CodedPicture, coded_pictures
 
-_POSITION = re.compile(r"\d{1,18}\.\d{1,9}", re.ASCII)
 _NO_SEQUENCE = 1 << 62
 """Above every media sequence."""
 SEGMENTS_INTERLEAVED = 3
@@ -26,30 +25,11 @@ SEGMENTS_INTERLEAVED = 3
 is forgotten of a segment until as many later ones have been shown."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """Where a picture stands in the footage; later ones are greater."""
-
-    media_sequence: int
-    picture: int
-
-    def __str__(self) -> str:
-        return f"{self.media_sequence}.{self.picture}"
-
-    @classmethod
-    def parse(cls, text: str) -> Position:
-        """The position that `str` wrote. Raises ValueError for anything else."""
-        if not _POSITION.fullmatch(text):
-            raise ValueError(f"{text!r} is not the position of a picture")
-        media_sequence, _, picture = text.partition(".")
-        return cls(int(media_sequence), int(picture))
-
-
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A picture of the footage, not decoded yet. `wall_us` is when it was taken."""
 
-    position: Position
+    position: PicturePosition
     wall_us: int
     coded: CodedPicture
 
@@ -75,7 +55,7 @@ class Piece:
         media = b"".join(bare)
         for coded in coded_pictures(media, init):
             at = bisect_right(ends, coded.start)
-            position = Position(recording.first_media_sequence + first + at, counts[at])
+            position = PicturePosition(recording.first_media_sequence + first + at, counts[at])
             counts[at] += 1
             wall_us = recording.wall_us_at(coded.shown_ticks - recording.first_decode_ticks)
             pictures.append(Picture(position, wall_us, coded))
@@ -144,7 +124,7 @@ class PictureFinder:
             insort(times, each.shown_ticks)
             insort(self._expected, (each.shown_ticks + self._early_ticks, media_sequence, each.shown_ticks))
 
-    def find(self, decoder_ticks: int) -> tuple[Position, int] | None:
+    def find(self, decoder_ticks: int) -> tuple[PicturePosition, int] | None:
         """A picture's position and its `shown_ticks`; None for one that nobody knows of."""
         after = bisect_right(self._expected, (decoder_ticks, _NO_SEQUENCE, 0))
         if not after:
@@ -153,4 +133,4 @@ class PictureFinder:
         del self._expected[:after]
         for older in [each for each in self._shown_ticks if each <= media_sequence - SEGMENTS_INTERLEAVED]:
             del self._shown_ticks[older]
-        return Position(media_sequence, bisect_left(self._shown_ticks[media_sequence], shown_ticks)), shown_ticks
+        return PicturePosition(media_sequence, bisect_left(self._shown_ticks[media_sequence], shown_ticks)), shown_ticks

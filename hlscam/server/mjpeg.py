@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from hlscam.domain.picture import Position
+from hlscam.domain.position import PicturePosition
 from hlscam.domain.timeline import starts_wall_us
 from hlscam.errors import FileMissing, Gone, HlscamError, InvalidRequest, MediaError, NotFound, NotReady
 from hlscam.server.feeds import feeds_from, feeds_live
@@ -99,7 +99,7 @@ class _Beginning:
     `taken` is its run, and when it was taken; None where that is not known.
     """
 
-    position: Position
+    position: PicturePosition
     taken: tuple[str, int] | None
     after: bool
 
@@ -132,11 +132,11 @@ async def _beginning(request: web.Request, services: Services, camera: str) -> _
     picture = (await load_piece(services, found[0], index)).shown_at(wall_us)
     number = found[0].first_media_sequence + index
     if picture is None:
-        return _Beginning(Position(number, 0), None, after=False)
+        return _Beginning(PicturePosition(number, 0), None, after=False)
     return _Beginning(picture.position, (found[0].run, picture.wall_us), after=False)
 
 
-async def _taken(services: Services, camera: str, position: Position) -> tuple[str, int] | None:
+async def _taken(services: Services, camera: str, position: PicturePosition) -> tuple[str, int] | None:
     """In which run, and when a picture was taken; None for one that is not there any more."""
     progress = in_progress(services, camera)
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from hlscam.domain.picture import Position
+from hlscam.domain.position import PicturePosition
 from hlscam.errors import InvalidRequest
 from hlscam.units import US_PER_S, parse_time
 
@@ -117,13 +117,13 @@ def frame_rate(request: web.Request) -> float | None:
     return float(text)
 
 
-def picture_position(request: web.Request, name: str) -> Position | None:
+def picture_position(request: web.Request, name: str) -> PicturePosition | None:
     """The position of a picture that may be given. Raises InvalidRequest."""
     text = request.query.get(name)
     try:
-        return None if text is None else Position.parse(text)
-    except ValueError:
-        raise InvalidRequest(f"`{name}` is what X-Position said, such as 1795385400.48, not {text!r}") from None
+        return None if text is None else PicturePosition.parse(text)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"`{name}`: {error.message}") from None
 
 
 def switch(request: web.Request, name: str) -> bool:

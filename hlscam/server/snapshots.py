@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from aiohttp import ETag, hdrs, web
 
-from hlscam.domain.picture import Picture, Piece, Position
+from hlscam.domain.picture import Picture, Piece
+from hlscam.domain.position import PicturePosition
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import starts_wall_us
 from hlscam.errors import DecodingError, NotFound
@@ -61,7 +62,7 @@ async def snapshot(request: web.Request) -> web.Response:
     return response
 
 
-def picture_headers(position: Position, wall_us: int) -> dict[str, str]:
+def picture_headers(position: PicturePosition, wall_us: int) -> dict[str, str]:
     """When a picture was taken, in Unix seconds, and where it stands."""
     whole_s, rest_us = divmod(wall_us, US_PER_S)
     return {"X-Timestamp": f"{whole_s}.{rest_us:06}", "X-Position": str(position)}

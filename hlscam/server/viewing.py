@@ -22,7 +22,7 @@ from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.gaps import gap_between, gap_now
 from hlscam.domain.pacing import Pacer
 from hlscam.domain.part import Part
-from hlscam.domain.position import Position
+from hlscam.domain.position import PartPosition
 from hlscam.domain.recording import Recording
 from hlscam.errors import FileMissing, Gone, HlscamError, InvalidRequest, MediaError, NotFound
 from hlscam.server import ws_messages as messages
@@ -157,7 +157,7 @@ class Viewing:
                 return False
             data = await self._services.footage.part(self._camera, part, media_only=True)
         except (Gone, NotFound, FileMissing):
-            self._walk.after = Position(*part.position)  # retention, or somebody, was faster: on to what there is
+            self._walk.after = PartPosition(*part.position)  # retention, or somebody, was faster: on to what there is
             return True
         await self._send(part, recording, data)
         return True
@@ -165,11 +165,11 @@ class Viewing:
     async def _send(self, part: Part, recording: Recording, data: bytes) -> None:
         if self._skips:
             self._skips = False
-            await self._socket.send_str(messages.skipped(self._walk.after, Position(*part.position)))
+            await self._socket.send_str(messages.skipped(self._walk.after, PartPosition(*part.position)))
         await self._enter(part, recording)
         await self._socket.send_str(messages.fragment(part))
         await self._socket.send_bytes(data)
-        self._walk.after = Position(*part.position)
+        self._walk.after = PartPosition(*part.position)
         if self._pacer is not None:
             self._pacer.sent(part.duration_ticks / part.timescale, self._services.clock.mono_s())
 
@@ -229,7 +229,7 @@ class Viewing:
         runs_on = before is not None and before.init_hash == begun.init_hash and not begun.opens_run
         return before if runs_on else None
 
-    async def _recording_at(self, position: Position) -> Recording | None:
+    async def _recording_at(self, position: PartPosition) -> Recording | None:
         """The recording that a position is in, if that is still there."""
         try:
             for each in self._stream.parts:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from hlscam.domain.part import Part
-from hlscam.domain.position import Position
+from hlscam.domain.position import PartPosition
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import spans_between
 from hlscam.errors import FileMissing, Gone, MediaError, NotFound
@@ -25,7 +25,7 @@ class Walk:
     """Where one client is. `after` is the position that it has; None before there is any footage."""
 
     def __init__(self, services: Services, camera: str) -> None:
-        self.after: Position | None = None
+        self.after: PartPosition | None = None
         self._footage = services.footage
         self._stream: LiveStream = services.live.stream(camera)
         self._camera = camera
@@ -42,7 +42,7 @@ class Walk:
         elif self._stream.newest is not None and self._stream.newest.segments:
             self.after = _last_independent(self._stream.newest, len(self._stream.newest.segments) - 1)
 
-    def go_behind(self, position: Position) -> None:
+    def go_behind(self, position: PartPosition) -> None:
         """Go on behind a position. Raises NotFound for one that nobody can have seen."""
         newest = self._stream.newest
         if newest is not None and position.media_sequence >= newest.end_media_sequence + SOON_SEGMENTS:
@@ -129,23 +129,23 @@ def behind_s(part: Part, newest: Part) -> float:
     return (newest.wall_us + newest.duration_us - part.wall_us) / US_PER_S
 
 
-def _position(part: Part) -> Position:
-    return Position(*part.position)
+def _position(part: Part) -> PartPosition:
+    return PartPosition(*part.position)
 
 
-def _before(part: Part) -> Position:
-    return Position(part.media_sequence, part.index - 1)
+def _before(part: Part) -> PartPosition:
+    return PartPosition(part.media_sequence, part.index - 1)
 
 
-def _last_independent(recording: Recording, index: int) -> Position:
+def _last_independent(recording: Recording, index: int) -> PartPosition:
     """In front of the last segment up to `index` that a decoder can begin with."""
     begun = recording.segments.independents
     while index > 0 and not begun[index]:
         index -= 1
-    return Position(recording.first_media_sequence + index, -1)
+    return PartPosition(recording.first_media_sequence + index, -1)
 
 
-def _up_to(parts: Sequence[Part], wall_us: int) -> Position | None:
+def _up_to(parts: Sequence[Part], wall_us: int) -> PartPosition | None:
     """In front of the last part with a sync sample up to a moment, or the first behind the hole that it lies in.
 
     None where these parts have none, or all end before.

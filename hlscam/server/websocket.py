@@ -19,7 +19,7 @@ from aiohttp import WSCloseCode, WSMsgType, hdrs, web
 from yarl import URL
 
 from hlscam.clock import first_of
-from hlscam.domain.position import Position
+from hlscam.domain.position import PartPosition
 from hlscam.errors import HlscamError, InvalidRequest
 from hlscam.server import ws_messages as messages
 from hlscam.server.audience import AUDIENCE, GOODBYE_S
@@ -92,7 +92,7 @@ def _first_wish(request: web.Request) -> Wish:
     after, from_wall_us = request.query.get("after"), optional_time(request, "from")
     if after is not None and from_wall_us is not None:
         raise InvalidRequest("`from` and `after` both say where to begin", hint="leave one of them out")
-    return Resume(Position.parse(after)) if after is not None else Seek(from_wall_us)
+    return Resume(PartPosition.parse(after)) if after is not None else Seek(from_wall_us)
 
 
 def _check_origin(request: web.Request, cors: Cors) -> None:

@@ -36,7 +36,7 @@ from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState
 from hlscam.domain.gaps import Gap
 from hlscam.domain.part import Part
-from hlscam.domain.position import Position
+from hlscam.domain.position import PartPosition
 from hlscam.domain.recording import Recording
 from hlscam.errors import InvalidRequest
 from hlscam.units import US_PER_S, parse_time
@@ -55,7 +55,7 @@ _LARGEST_NUMBER = 2**53
 class Resume:
     """Go on behind this position."""
 
-    after: Position
+    after: PartPosition
     ahead_s: float = _RESUME_AHEAD_S
     id: Id = None
 
@@ -124,10 +124,10 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _position(given: object) -> Position:
+def _position(given: object) -> PartPosition:
     if not isinstance(given, str):
         raise InvalidRequest("`after` is a position such as '4711.3'")
-    return Position.parse(given)
+    return PartPosition.parse(given)
 
 
 def _moment(fields: dict[str, Any]) -> int | None:
@@ -158,7 +158,7 @@ def hello(
         "hello",
         camera=camera,
         codecs=mime_type(newest) if newest else None,
-        position=str(Position(*edge.position)) if edge else None,
+        position=str(PartPosition(*edge.position)) if edge else None,
         time=None if end_us is None else _seconds(end_us),
         server_time=_seconds(server_us),
         part_duration_s=part_duration_s,
@@ -195,7 +195,7 @@ def fragment(part: Part) -> str:
     """A fragment follows."""
     return _text(
         "fragment",
-        position=str(Position(*part.position)),
+        position=str(PartPosition(*part.position)),
         time=_seconds(part.wall_us),
         start_s=round(part.start_ticks / part.timescale, 6),
         duration_s=round(part.duration_ticks / part.timescale, 6),
@@ -214,7 +214,7 @@ def gap(hole: Gap) -> str:
     )
 
 
-def skipped(after: Position | None, to: Position) -> str:
+def skipped(after: PartPosition | None, to: PartPosition) -> str:
     """What lies between is not sent."""
     return _text("skipped", after=None if after is None else str(after), position=str(to))
 

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
 from hlscam.clock import Clock, to_the_end
-from hlscam.domain.picture import Position
+from hlscam.domain.position import PicturePosition
 from hlscam.errors import HlscamError
 from hlscam.services.motion import Feed, Frame, Motion, Pacer
 from hlscam.units import US_PER_S
@@ -66,7 +66,7 @@ class LivePictures:
             await self._changed.wait()
         return self.newest
 
-    def since(self, position: Position) -> list[Frame] | None:
+    def since(self, position: PicturePosition) -> list[Frame] | None:
         """All pictures after that one that were shown until now; None where it is not among those last shown."""
         shown = list(self._shown)
         at = next((index for index, each in enumerate(shown) if each.position == position), None)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from hlscam.adapters.ffmpeg.picture_decoder import PictureDecoder, decoder_command
 from hlscam.clock import Clock, to_the_end
-from hlscam.domain.picture import SEGMENTS_INTERLEAVED, PictureFinder, Position
+from hlscam.domain.picture import SEGMENTS_INTERLEAVED, PictureFinder
+from hlscam.domain.position import PicturePosition
 from hlscam.errors import DecodingError, NotReady
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.pictures import coded_pictures
@@ -45,7 +46,7 @@ class Feed:
 class Frame:
     """A picture as JPEG: where it stands, in which run, when it was taken, and whether its footage was awaited."""
 
-    position: Position
+    position: PicturePosition
     run: str
     wall_us: int
     jpeg: bytes

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from hlscam.domain.picture import Position
+from hlscam.domain.position import PicturePosition
 from hlscam.services.motion import Frame, Pacer
 from hlscam.units import US_PER_S
 from tests.manual_clock import ManualClock
 
 
 def frame(taken_s: float, *, run: str = "a", number: int = 7) -> Frame:
-    return Frame(Position(number, 0), run, round(taken_s * US_PER_S), b"", awaited=True)
+    return Frame(PicturePosition(number, 0), run, round(taken_s * US_PER_S), b"", awaited=True)
 
 
 async def shown_at_s(pacer: Pacer, clock: ManualClock, taken: float | Frame, *, speed: float = 1.0) -> float:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from hlscam.adapters.ffmpeg.picture_decoder import PictureDecoder, decoder_command
-from hlscam.domain.picture import PictureFinder, Position
+from hlscam.domain.picture import PictureFinder
+from hlscam.domain.position import PicturePosition
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
 from hlscam.isobmff.pictures import coded_pictures
@@ -55,7 +56,7 @@ async def test_every_picture_by_its_place(clip: Callable[[str], Path], tmp_path:
             pictures += decoded.jpeg
     finally:
         await decoder.close()
-    assert found == [Position(1, picture) for picture in range(GOP)]
+    assert found == [PicturePosition(1, picture) for picture in range(GOP)]
     everything = await grays(clip(kind))
     for at in (0, 1, 2, 13, GOP - 2, GOP - 1):
         (shown,) = await grays(tmp_path / f"{at + 1:03}.jpg")

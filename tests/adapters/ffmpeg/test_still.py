@@ -13,7 +13,8 @@ from typing import Literal
 import pytest
 
 from hlscam.adapters.ffmpeg.still import decode_still, still_command
-from hlscam.domain.picture import Piece, Position
+from hlscam.domain.picture import Piece
+from hlscam.domain.position import PicturePosition
 from hlscam.errors import DecodingError
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.init_section import InitSection
@@ -85,7 +86,7 @@ async def test_the_picture_of_each_moment(clip: Callable[[str], Path], tmp_path:
     path = clip(kind)
     all_pictures = await grays(path)
     for number, piece in enumerate(pieces(path)):
-        assert [each.position for each in piece.pictures] == [Position(100 + number, at) for at in range(GOP)]
+        assert [each.position for each in piece.pictures] == [PicturePosition(100 + number, at) for at in range(GOP)]
         for at in (0, 1, 2, 12, 25, 26, GOP - 1):
             picture = piece.shown_at(piece.pictures[at].wall_us + 39_000)
             assert picture is piece.pictures[at]
