@@ -4,7 +4,9 @@
  * twice; who follows live goes on with what is live then, after a long absence.
  *
  * A connection that says nothing is as good as none: a ping is asked now and then, whose answer also tells what the
- * server's clock says.
+ * server's clock says. Only what was asked can be missed: timers of a hidden page come once a minute.
+ *
+ * While it is paused no connection is made: a new one brings footage before it can be told not to.
  */
 import { BadAnswer } from '../api/read';
 import { Backoff } from '../model/backoff';
@@ -33,6 +35,8 @@ export class WsLink {
   #waitingFor: Init | Fragment | null = null;
   #after: string | null = null;
   #heardMonoMs = 0;
+  /** Since when an answer is awaited; null when all that was asked was answered. */
+  #askedMonoMs: number | null = null;
   #fragmentMonoMs = -Infinity;
   #pingSentMs: ReadonlyMap<number, number> = new Map();
   #pings = 0;
@@ -56,6 +60,7 @@ export class WsLink {
 
   /** There is reason to believe that it works now. */
   hurry(): void {
+    if (this.#paused) return;
     const open = this.#socket?.readyState === WebSocket.OPEN;
     const silentMs = performance.now() - this.#heardMonoMs;
     if (!open || silentMs > SILENT_AFTER_MS / 4) this.#connect();
@@ -63,14 +68,16 @@ export class WsLink {
 
   pause(): void {
     this.#paused = true;
-    this.#say({ type: 'pause' });
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#say({ type: 'pause' });
+    else this.#rest();
   }
 
   /** Goes on with the very next fragment, which is the past by now. */
   play(): void {
     this.#paused = false;
     this.#isLive = false;
-    this.#say({ type: 'play' });
+    if (this.#socket === null) this.#connect();
+    else this.#say({ type: 'play' });
   }
 
   /** Begins anew with live: what was buffered is gone. */
@@ -86,9 +93,9 @@ export class WsLink {
 
   #connect(): void {
     this.#drop();
-    if (this.#closed) return;
+    if (this.#closed || this.#paused) return;
     const isRecent = performance.now() - this.#fragmentMonoMs < RESUMES_WITHIN_MS;
-    const resumes = this.#after !== null && (isRecent || this.#paused || !this.#isLive);
+    const resumes = this.#after !== null && (isRecent || !this.#isLive);
     const url = new URL(this.#url + (resumes ? `?after=${this.#after ?? ''}` : ''), window.location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
@@ -96,7 +103,7 @@ export class WsLink {
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => { this.#hear(event.data); };
     socket.onclose = () => { this.#broke(); };
     this.#socket = socket;
-    this.#heardMonoMs = performance.now();
+    this.#heardMonoMs = this.#askedMonoMs = performance.now();
     this.#pingTimer = window.setInterval(() => { this.#ping(); }, PING_EVERY_MS);
   }
 
@@ -112,7 +119,17 @@ export class WsLink {
     socket.close();
   }
 
+  /** Not connected, and not meant to be: the place is kept for `play`. */
+  #rest(): void {
+    this.#drop();
+    this.#isDown = false;
+  }
+
   #broke(): void {
+    if (this.#paused) {
+      this.#rest();
+      return;
+    }
     this.#drop();
     this.#isDown = true;
     const pauseMs = this.#backoff.next();
@@ -122,6 +139,7 @@ export class WsLink {
 
   #hear(data: string | ArrayBuffer): void {
     this.#heardMonoMs = performance.now();
+    this.#askedMonoMs = null;
     if (typeof data !== 'string') {
       this.#take(data);
       return;
@@ -139,7 +157,6 @@ export class WsLink {
     else if (message.kind === 'hello') {
       this.#isDown = false;
       this.#ping();
-      if (this.#paused) this.pause();
     } else if (message.kind === 'pong') {
       this.#backoff.reset(); // not with the greeting: a server that greets and closes is not asked on the double
       const sentMs = this.#pingSentMs.get(message.id);
@@ -160,7 +177,9 @@ export class WsLink {
   }
 
   #ping(): void {
-    if (performance.now() - this.#heardMonoMs > SILENT_AFTER_MS) {
+    const monoMs = performance.now();
+    this.#askedMonoMs ??= monoMs;
+    if (monoMs - this.#askedMonoMs > SILENT_AFTER_MS) {
       this.#broke();
       return;
     }
