@@ -39,6 +39,24 @@ describe('the way that is taken', () => {
     expect(fail(choice, 100)).toBe('hls');
   });
 
+  it('is kept when it was silent now and then, and answered in between', () => {
+    const choice = new WayChoice(null, anything);
+    for (let restart = 0; restart < 10; restart += 1) {
+      expect([choice.failed(true), choice.failed(true)]).toEqual([false, false]);
+      choice.answers();
+    }
+    expect(fail(choice, 2)).toBe('ws');
+  });
+
+  it('is left when it answers, and what comes does not play', () => {
+    const choice = new WayChoice(null, anything);
+    choice.failed();
+    choice.answers();
+    choice.failed();
+    choice.answers();
+    expect(choice.failed(true)).toBe(true);
+  });
+
   it('is left at once when it cannot work', () => {
     const choice = new WayChoice(null, anything);
     expect([choice.cannot(), choice.cannot(), choice.cannot()]).toEqual([true, true, false]);

@@ -118,6 +118,7 @@ export class Player {
     this.#watch.reset();
     this.#engine?.resumeLoading();
     this.#startMoving();
+    this.#pendingCure?.run();
   }
 
   /** There is reason to believe that it works now: try at once what would be tried later. */
@@ -166,6 +167,11 @@ export class Player {
     return this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
   }
 
+  /** Whether somebody looks at a picture that a new engine would take away. */
+  get #keepsPicture(): boolean {
+    return this.#pausedByHand && this.pictureMs !== null;
+  }
+
   #startAgain(skipMs = 0): void {
     this.#dropCure();
     if (this.#atMs !== null) this.#atMs = (this.pictureMs ?? this.#lastPictureMs ?? this.#atMs) + skipMs;
@@ -177,8 +183,12 @@ export class Player {
   #makeEngine(): Engine {
     const playlist = { url: this.#url(), atMs: this.#atMs };
     const onFault = (fault: Fault): void => { this.#onFault(fault); };
+    const onServerTime: PlayerParts['onServerTime'] = (...times) => {
+      this.#ways.answers();
+      this.#parts.onServerTime(...times);
+    };
     const way = this.live ? this.#ways.current : 'hls';
-    if (way === 'ws') return new WsEngine(this.video, this.#parts.cameraId, onFault, this.#parts.onServerTime);
+    if (way === 'ws') return new WsEngine(this.video, this.#parts.cameraId, onFault, onServerTime);
     if (Hls.isSupported()) return new HlsEngine(this.video, playlist, onFault, way);
     return new NativeEngine(this.video, playlist, onFault);
   }
@@ -190,7 +200,7 @@ export class Player {
 
   #onFault(fault: Fault): void {
     if (this.#pendingCure !== null) return; // one ill may show as several faults
-    if (fault.kind === 'unplayable' && this.live && this.#ways.cannot()) {
+    if (fault.kind === 'unplayable' && this.live && !this.#keepsPicture && this.#ways.cannot()) {
       this.#startAgain();
       return;
     }
@@ -218,8 +228,9 @@ export class Player {
         return;
       }
     }
+    if (this.#keepsPicture) return; // until it is resumed, which runs this again
     this.#dropCure();
-    const isLeft = this.live && this.#ways.failed(); // the server answers, and yet no picture comes
+    const isLeft = this.live && this.#ways.failed(fault.kind === 'network'); // though the server answers
     const asksOn = fault.kind === 'network' && this.#engine?.asksOn === true;
     if (isLeft || (cure.act === 'start_again' && !asksOn)) this.#startAgain(cure.skipMs);
     else if (cure.act === 'start_again') this.#engine?.cure('load_on');
