@@ -3,6 +3,8 @@ import type { OnFault } from '../src/player/engine';
 import type { Player, PlayerParts } from '../src/player/player';
 
 const PICTURE_MS = 1_795_385_400_000;
+/** The way of what goes on from there. */
+const THE_PAST = 'hls /hls/porch/timeline.m3u8?from=2026-11-22T22:10:00Z';
 const LONG_MS = 60_000;
 
 /** An engine that does nothing: a test says what befalls it. */
@@ -13,7 +15,7 @@ class FakeEngine {
   readonly hls = null;
   readonly failing = false;
   readonly asksOn = true;
-  readonly cure = vi.fn();
+  readonly cure = vi.fn(() => true);
   readonly goOn = vi.fn(() => true);
   readonly pauseLoading = vi.fn();
   readonly resumeLoading = vi.fn();
@@ -111,12 +113,19 @@ describe('a picture that stands because somebody paused it', () => {
     expect([FakeEngine.newest.cure.mock.calls, FakeEngine.newest.close.mock.calls]).toEqual([[], []]);
   });
 
+  it('is what is played on from, though the engine that showed it cannot be cured', async () => {
+    player.pause();
+    player.resume();
+    FakeEngine.newest.cure.mockReturnValue(false);
+    await fail('media');
+    expect([player.live, player.way]).toEqual([false, THE_PAST]);
+  });
+
   it('is what a fault is cured from when it is resumed', async () => {
     player.pause();
     await fail('other');
     player.resume();
     await vi.advanceTimersByTimeAsync(LONG_MS);
-    expect(player.live).toBe(false);
-    expect(player.way).toBe('hls /hls/porch/timeline.m3u8?from=2026-11-22T22:10:00Z');
+    expect([player.live, player.way]).toEqual([false, THE_PAST]);
   });
 });

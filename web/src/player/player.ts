@@ -234,7 +234,7 @@ export class Player {
     const asksOn = fault.kind === 'network' && this.#engine?.asksOn === true;
     if (isLeft || (cure.act === 'start_again' && !asksOn)) this.#startAgain(cure.skipMs);
     else if (cure.act === 'start_again') this.#engine?.cure('load_on');
-    else this.#engine?.cure(cure.act);
+    else if (this.#engine?.cure(cure.act) === false) this.#startAgain(cure.skipMs);
   }
 
   /** A media key, or the headphones: as good as the button. What browsers pause by themselves has no sound. */

@@ -82,14 +82,16 @@ export class WsEngine implements Engine {
     return this.#map.pictureMs(this.#video.currentTime);
   }
 
-  cure(act: Exclude<CureAct, 'start_again'>): void {
+  cure(act: Exclude<CureAct, 'start_again'>): boolean {
     if (act === 'load_on') {
       this.#link.hurry();
-      return;
+      return true;
     }
+    if (!this.#isLive) return false; // a decoder that was reset begins with live
     this.#shut();
     this.#open();
     this.#link.startAgain();
+    return true;
   }
 
   pauseLoading(): void {

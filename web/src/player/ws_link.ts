@@ -83,6 +83,7 @@ export class WsLink {
   /** Begins anew with live: what was buffered is gone. */
   startAgain(): void {
     this.#after = null;
+    this.#isLive = true;
     this.#connect();
   }
 
