@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { WAYS } from '../src/model/way';
 import type { OnFault } from '../src/player/engine';
 import type { Player, PlayerParts } from '../src/player/player';
 
@@ -73,6 +74,7 @@ beforeEach(async () => {
     video: video as unknown as HTMLVideoElement,
     cameraId: 'porch',
     livePlaylist: '/hls/porch/live.m3u8',
+    ways: WAYS,
     ask: () => Promise.resolve('ok'),
     onServerTime: () => undefined,
   });

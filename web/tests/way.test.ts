@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseWay, WayChoice, type Way } from '../src/model/way';
+import { parseWay, WALL_WAYS, WayChoice, type Way } from '../src/model/way';
 
 const anything = (): boolean => true;
 
@@ -61,6 +61,14 @@ describe('the way that is taken', () => {
     const choice = new WayChoice(null, anything);
     expect([choice.cannot(), choice.cannot(), choice.cannot()]).toEqual([true, true, false]);
     expect(choice.current).toBe('hls');
+  });
+
+  it('holds no requests on the wall, unless that was asked for', () => {
+    const choice = new WayChoice(null, anything, WALL_WAYS);
+    expect(choice.current).toBe('ws');
+    expect(fail(choice, 3)).toBe('hls');
+    expect(new WayChoice(null, (way) => way === 'll-hls', WALL_WAYS).current).toBe('hls');
+    expect(new WayChoice('ll-hls', anything, WALL_WAYS).current).toBe('ll-hls');
   });
 
   it('is the one that was asked for, whatever becomes of it', () => {

@@ -7,6 +7,8 @@
  */
 export const WAYS = ['ws', 'll-hls', 'hls'] as const;
 export type Way = (typeof WAYS)[number];
+/** Low-latency HLS holds requests: six cameras would use up the connections that a browser opens to one host. */
+export const WALL_WAYS: readonly Way[] = ['ws', 'hls'];
 
 const FAILURES_AT_MOST = 3;
 const WORDS: Record<Way, string> = { 'ws': 'WebSocket', 'll-hls': 'low-latency HLS', 'hls': 'HLS' };
@@ -29,8 +31,8 @@ export class WayChoice {
   #failures = 0;
   #silences = 0;
 
-  constructor(asked: Way | null, works: (way: Way) => boolean) {
-    this.#ways = asked === null ? WAYS.filter((way) => way === 'hls' || works(way)) : [asked];
+  constructor(asked: Way | null, works: (way: Way) => boolean, ways: readonly Way[] = WAYS) {
+    this.#ways = asked === null ? ways.filter((way) => way === 'hls' || works(way)) : [asked];
   }
 
   get current(): Way {

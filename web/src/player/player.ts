@@ -28,6 +28,8 @@ export interface PlayerParts {
   readonly cameraId: string;
   /** Path of the live (multivariant) playlist. */
   readonly livePlaylist: string;
+  /** The ways to try for live, unless the page's address asks for one. */
+  readonly ways: readonly Way[];
   /** Asks the server for a playlist, to learn whether it answers and why it refuses. */
   readonly ask: (url: string) => Promise<Reply>;
   /** Takes what the server said of its time, and when by our clock it was asked and answered. */
@@ -39,7 +41,7 @@ export class Player {
   readonly #parts: PlayerParts;
   readonly #recovery = new Recovery();
   readonly #watch = new ProgressWatch();
-  readonly #ways = new WayChoice(ASKED_WAY, canPlay);
+  readonly #ways: WayChoice;
   readonly #closing = new AbortController();
   #engine: Engine | null = null;
   #atMs: number | null = null;
@@ -50,6 +52,7 @@ export class Player {
 
   constructor(parts: PlayerParts) {
     this.#parts = parts;
+    this.#ways = new WayChoice(ASKED_WAY, canPlay, parts.ways);
     this.video = parts.video;
     const { signal } = this.#closing;
     for (const event of ['loadedmetadata', 'canplay']) {
