@@ -6,16 +6,18 @@ const LONGEST_PAUSE_MS = 3000;
 const MINUTE_MS = 60_000;
 
 const onBytes = vi.fn<LinkEvents['onBytes']>();
+const onLost = vi.fn<LinkEvents['onLost']>();
 const onDown = vi.fn<LinkEvents['onDown']>();
 let link: WsLink;
 
 function open(): void {
-  link = new WsLink('porch', { onBytes, onServerTime: () => undefined, onDown });
+  link = new WsLink('porch', { onBytes, onServerTime: () => undefined, onLost, onDown });
 }
 
 beforeEach(() => {
   fakeSockets();
   onBytes.mockClear();
+  onLost.mockClear();
   onDown.mockClear();
   open();
 });
@@ -56,6 +58,34 @@ describe('a connection', () => {
     FakeSocket.newest.greet();
     vi.advanceTimersByTime(5 * MINUTE_MS);
     expect(FakeSocket.made).toHaveLength(2);
+  });
+});
+
+describe('an error', () => {
+  /** The connection broke behind 7.1, and the server has an answer to `?after=7.1`. */
+  function reconnect(): FakeSocket {
+    FakeSocket.newest.greet().bring('7.1');
+    FakeSocket.newest.breakOff();
+    vi.advanceTimersByTime(LONGEST_PAUSE_MS);
+    return FakeSocket.newest.greet();
+  }
+
+  it('before footage that was not asked for says that the place is lost; what comes is not mixed with what was', () => {
+    const socket = reconnect();
+    socket.tell({ type: 'error', message: 'no segment 7 yet', id: null });
+    socket.bring('1.0');
+    expect([onLost.mock.calls.length, onBytes.mock.calls.length]).toEqual([1, 1]);
+    expect(socket.readyState).toBe(3);
+  });
+
+  it('of a server in trouble, which closes then, loses no place', () => {
+    const socket = reconnect();
+    socket.tell({ type: 'error', message: 'the disk is gone', id: null });
+    socket.breakOff();
+    vi.advanceTimersByTime(LONGEST_PAUSE_MS);
+    FakeSocket.newest.greet().bring('7.2');
+    expect(FakeSocket.newest.url.search).toBe('?after=7.1');
+    expect([onLost.mock.calls.length, onBytes.mock.calls.length]).toEqual([0, 2]);
   });
 });
 

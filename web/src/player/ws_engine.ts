@@ -66,6 +66,7 @@ export class WsEngine implements Engine {
     this.#link = new WsLink(cameraId, {
       onBytes: (what, data) => { this.#take(what, data); },
       onServerTime,
+      onLost: () => { onFault({ kind: 'other', started: this.#started }); },
       onDown: (times) => {
         if (times >= TELL_AFTER_LOSSES) onFault({ kind: 'network', started: this.#started });
       },

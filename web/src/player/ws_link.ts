@@ -23,6 +23,8 @@ export interface LinkEvents {
   readonly onBytes: (what: Init | Fragment, data: ArrayBuffer) => void;
   /** The server's time, and when by our clock it was asked and answered. */
   readonly onServerTime: (serverMs: number, sentMs: number, receivedMs: number) => void;
+  /** The server does not know the last fragment that came: what it sends instead has no place behind that one. */
+  readonly onLost: () => void;
   /** It broke, or could not be made, so many times in a row. */
   readonly onDown: (times: number) => void;
 }
@@ -44,6 +46,7 @@ export class WsLink {
   #pingTimer = 0;
   #isDown = false;
   #isLive = true;
+  #isRefused = false;
   #closed = false;
   #paused = false;
 
@@ -110,6 +113,7 @@ export class WsLink {
 
   /** A socket that is dropped tells nothing any more. */
   #drop(): void {
+    this.#isRefused = false;
     window.clearTimeout(this.#pauseTimer);
     window.clearInterval(this.#pingTimer);
     const socket = this.#socket;
@@ -162,6 +166,8 @@ export class WsLink {
       this.#backoff.reset(); // not with the greeting: a server that greets and closes is not asked on the double
       const sentMs = this.#pingSentMs.get(message.id);
       if (sentMs !== undefined) this.#events.onServerTime(message.serverMs, sentMs, Date.now());
+    } else if (message.kind === 'error') {
+      this.#isRefused = true;
     }
   }
 
@@ -169,6 +175,12 @@ export class WsLink {
     const what = this.#waitingFor;
     this.#waitingFor = null;
     if (what === null) return;
+    if (this.#isRefused) {
+      // A server in trouble closes after an error. One that goes on does not know that place, and sends live.
+      this.#drop();
+      this.#events.onLost();
+      return;
+    }
     if (what.kind === 'fragment') {
       this.#after = what.position;
       this.#fragmentMonoMs = this.#heardMonoMs;
