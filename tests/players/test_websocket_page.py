@@ -104,8 +104,45 @@ async def _pauses(tab: Tab) -> None:
     assert stood_ms <= shown[0] < stood_ms + 500
     assert max(after - before for before, after in pairwise(shown)) < 500
     assert await tab.page.get_attribute("[data-testid=live]", "aria-pressed") == "false"
+    await _stays_in_the_past(tab)
     await tab.page.click("[data-testid=live]")
     await until_true(tab, f"{PLAYER}.live && {PLAYER}.pictureMs > Date.now() - {MOST_BEHIND_S * 1000}")
+
+
+async def _stays_in_the_past(tab: Tab) -> None:
+    """Though the decoder breaks; a player that follows live is not what the page says then."""
+    await tab.page.evaluate(WATCH)
+    before_ms = await tab.page.evaluate(f"{PLAYER}.pictureMs")
+    await tab.page.evaluate(f"{PLAYER}.video.dispatchEvent(new Event('error'))")
+    await until_true(tab, f"{PLAYER}.way === 'hls' && {PLAYER}.pictureMs > {before_ms} + 1000")
+    shown = await tab.page.evaluate("window.seen.shownMs")
+    assert max(after - before for before, after in pairwise(shown)) < 1000
+    assert not await tab.page.evaluate(f"{PLAYER}.live")
+
+
+async def test_a_paused_picture_stands_through_a_restart(server: HlscamServer) -> None:
+    """Nothing is asked for while it stands; then the very next one is shown, and all that was recorded since."""
+    async with open_tab() as tab:
+        connections: list[str] = []
+        tab.page.on("websocket", lambda socket: connections.append(socket.url))
+        await tab.page.goto(server.url("#/camera/pattern"))
+        await until_true(tab, f"{PLAYER}?.video.currentTime > 3 && !{PLAYER}.video.seeking")
+        await tab.page.click("[data-testid=play]")
+        stood_ms = float(await tab.page.evaluate(f"{PLAYER}.pictureMs"))
+        await server.stop()
+        await server.start()
+        restarted_ms = time.time() * 1000
+        await until_true(tab, f"Date.now() > {restarted_ms} + 5000")
+        assert await tab.page.evaluate(f"{PLAYER}.pictureMs") == stood_ms
+        assert len(connections) == 1
+        await tab.page.evaluate(WATCH)
+        await tab.page.click("[data-testid=play]")
+        await until_true(tab, f"{PLAYER}.pictureMs > {restarted_ms} + 2000", timeout_s=40)
+        shown = await tab.page.evaluate("window.seen.shownMs")
+        assert stood_ms <= shown[0] < stood_ms + 500
+        assert shown == sorted(shown)
+        assert connections[1].partition("?")[2].startswith("after=")
+        assert not tab.page_errors
 
 
 @asynccontextmanager

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseWay, WayChoice, type Way } from '../src/model/way';
+import { parseWay, WALL_WAYS, WayChoice, type Way } from '../src/model/way';
 
 const anything = (): boolean => true;
 
@@ -39,10 +39,36 @@ describe('the way that is taken', () => {
     expect(fail(choice, 100)).toBe('hls');
   });
 
+  it('is kept when it was silent now and then, and answered in between', () => {
+    const choice = new WayChoice(null, anything);
+    for (let restart = 0; restart < 10; restart += 1) {
+      expect([choice.failed(true), choice.failed(true)]).toEqual([false, false]);
+      choice.answers();
+    }
+    expect(fail(choice, 2)).toBe('ws');
+  });
+
+  it('is left when it answers, and what comes does not play', () => {
+    const choice = new WayChoice(null, anything);
+    choice.failed();
+    choice.answers();
+    choice.failed();
+    choice.answers();
+    expect(choice.failed(true)).toBe(true);
+  });
+
   it('is left at once when it cannot work', () => {
     const choice = new WayChoice(null, anything);
     expect([choice.cannot(), choice.cannot(), choice.cannot()]).toEqual([true, true, false]);
     expect(choice.current).toBe('hls');
+  });
+
+  it('holds no requests on the wall, unless that was asked for', () => {
+    const choice = new WayChoice(null, anything, WALL_WAYS);
+    expect(choice.current).toBe('ws');
+    expect(fail(choice, 3)).toBe('hls');
+    expect(new WayChoice(null, (way) => way === 'll-hls', WALL_WAYS).current).toBe('hls');
+    expect(new WayChoice('ll-hls', anything, WALL_WAYS).current).toBe('ll-hls');
   });
 
   it('is the one that was asked for, whatever becomes of it', () => {

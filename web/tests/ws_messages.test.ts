@@ -25,6 +25,10 @@ describe('a message of the server', () => {
     expect(parseMessage('{"type":"pong","id":2,"server_time":1.5}')).toEqual({ kind: 'pong', id: 2, serverMs: 1500 });
   });
 
+  it('refuses a wish', () => {
+    expect(parseMessage('{"type":"error","message":"no segment 7 yet","id":null}')).toEqual({ kind: 'error' });
+  });
+
   it.each(['{"type":"state","state":"waiting"}', '{"type":"gap"}', '{"type":"of a newer server"}', '{}'])(
     'that a player has no use for is passed over: %s', (text) => {
       const message = parseMessage(text);

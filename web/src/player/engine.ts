@@ -22,8 +22,8 @@ export interface Engine {
   pictureMs(): number | null;
   /** Whether the last thing it asked for did not come. It asks on by itself. */
   readonly failing: boolean;
-  /** The cures that keep this engine. */
-  cure(act: Exclude<CureAct, 'start_again'>): void;
+  /** The cures that keep this engine; false where only a new one can. */
+  cure(act: Exclude<CureAct, 'start_again'>): boolean;
   /** Goes on from the picture that stands after a pause of live, as the past; false where only a new engine can. */
   goOn(): boolean;
   pauseLoading(): void;

@@ -82,9 +82,10 @@ export class HlsEngine implements Engine {
     return this.hls.playingDate?.getTime() ?? null;
   }
 
-  cure(act: Exclude<CureAct, 'start_again'>): void {
+  cure(act: Exclude<CureAct, 'start_again'>): boolean {
     if (act === 'load_on') this.hls.startLoad();
     else this.hls.recoverMediaError();
+    return true;
   }
 
   goOn(): boolean {

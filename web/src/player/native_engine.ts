@@ -40,10 +40,11 @@ export class NativeEngine implements Engine {
     return Number.isNaN(startMs) ? null : startMs + this.#video.currentTime * 1000;
   }
 
-  cure(): void {
+  cure(): boolean {
     const positionS = this.#video.currentTime;
     this.#video.src = this.#url;
     this.#video.currentTime = positionS;
+    return true;
   }
 
   goOn(): boolean {

@@ -28,6 +28,8 @@ export interface PlayerParts {
   readonly cameraId: string;
   /** Path of the live (multivariant) playlist. */
   readonly livePlaylist: string;
+  /** The ways to try for live, unless the page's address asks for one. */
+  readonly ways: readonly Way[];
   /** Asks the server for a playlist, to learn whether it answers and why it refuses. */
   readonly ask: (url: string) => Promise<Reply>;
   /** Takes what the server said of its time, and when by our clock it was asked and answered. */
@@ -39,7 +41,7 @@ export class Player {
   readonly #parts: PlayerParts;
   readonly #recovery = new Recovery();
   readonly #watch = new ProgressWatch();
-  readonly #ways = new WayChoice(ASKED_WAY, canPlay);
+  readonly #ways: WayChoice;
   readonly #closing = new AbortController();
   #engine: Engine | null = null;
   #atMs: number | null = null;
@@ -50,6 +52,7 @@ export class Player {
 
   constructor(parts: PlayerParts) {
     this.#parts = parts;
+    this.#ways = new WayChoice(ASKED_WAY, canPlay, parts.ways);
     this.video = parts.video;
     const { signal } = this.#closing;
     for (const event of ['loadedmetadata', 'canplay']) {
@@ -118,6 +121,7 @@ export class Player {
     this.#watch.reset();
     this.#engine?.resumeLoading();
     this.#startMoving();
+    this.#pendingCure?.run();
   }
 
   /** There is reason to believe that it works now: try at once what would be tried later. */
@@ -166,6 +170,11 @@ export class Player {
     return this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
   }
 
+  /** Whether somebody looks at a picture that a new engine would take away. */
+  get #keepsPicture(): boolean {
+    return this.#pausedByHand && this.pictureMs !== null;
+  }
+
   #startAgain(skipMs = 0): void {
     this.#dropCure();
     if (this.#atMs !== null) this.#atMs = (this.pictureMs ?? this.#lastPictureMs ?? this.#atMs) + skipMs;
@@ -177,8 +186,12 @@ export class Player {
   #makeEngine(): Engine {
     const playlist = { url: this.#url(), atMs: this.#atMs };
     const onFault = (fault: Fault): void => { this.#onFault(fault); };
+    const onServerTime: PlayerParts['onServerTime'] = (...times) => {
+      this.#ways.answers();
+      this.#parts.onServerTime(...times);
+    };
     const way = this.live ? this.#ways.current : 'hls';
-    if (way === 'ws') return new WsEngine(this.video, this.#parts.cameraId, onFault, this.#parts.onServerTime);
+    if (way === 'ws') return new WsEngine(this.video, this.#parts.cameraId, onFault, onServerTime);
     if (Hls.isSupported()) return new HlsEngine(this.video, playlist, onFault, way);
     return new NativeEngine(this.video, playlist, onFault);
   }
@@ -190,7 +203,7 @@ export class Player {
 
   #onFault(fault: Fault): void {
     if (this.#pendingCure !== null) return; // one ill may show as several faults
-    if (fault.kind === 'unplayable' && this.live && this.#ways.cannot()) {
+    if (fault.kind === 'unplayable' && this.live && !this.#keepsPicture && this.#ways.cannot()) {
       this.#startAgain();
       return;
     }
@@ -218,12 +231,13 @@ export class Player {
         return;
       }
     }
+    if (this.#keepsPicture) return; // until it is resumed, which runs this again
     this.#dropCure();
-    const isLeft = this.live && this.#ways.failed(); // the server answers, and yet no picture comes
+    const isLeft = this.live && this.#ways.failed(fault.kind === 'network'); // though the server answers
     const asksOn = fault.kind === 'network' && this.#engine?.asksOn === true;
     if (isLeft || (cure.act === 'start_again' && !asksOn)) this.#startAgain(cure.skipMs);
     else if (cure.act === 'start_again') this.#engine?.cure('load_on');
-    else this.#engine?.cure(cure.act);
+    else if (this.#engine?.cure(cure.act) === false) this.#startAgain(cure.skipMs);
   }
 
   /** A media key, or the headphones: as good as the button. What browsers pause by themselves has no sound. */

@@ -4,6 +4,7 @@
  * `live_pace.ts` how fast to play.
  */
 import { AppendQueue } from './append_queue';
+import { EarlyFragments } from './early_fragments';
 import type { Engine, OnFault } from './engine';
 import { LivePace } from './live_pace';
 import { MediaMap } from './media_map';
@@ -42,7 +43,7 @@ export class WsEngine implements Engine {
   #url = '';
   #queue: AppendQueue | null = null;
   #mimeType = '';
-  #early: (readonly [Init | Fragment, ArrayBuffer])[] = [];
+  #early = new EarlyFragments();
   #stoodSinceMonoMs: number | null = null;
   #started = false;
   #isLive = true;
@@ -65,6 +66,7 @@ export class WsEngine implements Engine {
     this.#link = new WsLink(cameraId, {
       onBytes: (what, data) => { this.#take(what, data); },
       onServerTime,
+      onLost: () => { onFault({ kind: 'other', started: this.#started }); },
       onDown: (times) => {
         if (times >= TELL_AFTER_LOSSES) onFault({ kind: 'network', started: this.#started });
       },
@@ -81,14 +83,16 @@ export class WsEngine implements Engine {
     return this.#map.pictureMs(this.#video.currentTime);
   }
 
-  cure(act: Exclude<CureAct, 'start_again'>): void {
+  cure(act: Exclude<CureAct, 'start_again'>): boolean {
     if (act === 'load_on') {
       this.#link.hurry();
-      return;
+      return true;
     }
+    if (!this.#isLive) return false; // a decoder that was reset begins with live
     this.#shut();
     this.#open();
     this.#link.startAgain();
+    return true;
   }
 
   pauseLoading(): void {
@@ -121,9 +125,7 @@ export class WsEngine implements Engine {
     this.#map = new MediaMap();
     this.#pace = new LivePace();
     source.addEventListener('sourceopen', () => {
-      const early = this.#early;
-      this.#early = [];
-      for (const [what, data] of early) this.#take(what, data);
+      for (const [what, data] of this.#early.take()) this.#take(what, data);
     }, { once: true, signal: this.#closing.signal });
     this.#url = URL.createObjectURL(source);
     this.#video.src = this.#url;
@@ -133,7 +135,7 @@ export class WsEngine implements Engine {
     this.#queue?.close();
     this.#queue = null;
     this.#source = null;
-    this.#early = [];
+    this.#early = new EarlyFragments();
     this.#video.playbackRate = 1;
     this.#video.removeAttribute('src');
     this.#video.load();
@@ -143,7 +145,7 @@ export class WsEngine implements Engine {
   #take(what: Init | Fragment, data: ArrayBuffer): void {
     const source = this.#source;
     if (source?.readyState !== 'open') {
-      this.#early.push([what, data]);
+      this.#early.add(what, data);
       return;
     }
     if (what.kind === 'init') this.#begin(source, what, data);

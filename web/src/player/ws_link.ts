@@ -4,7 +4,9 @@
  * twice; who follows live goes on with what is live then, after a long absence.
  *
  * A connection that says nothing is as good as none: a ping is asked now and then, whose answer also tells what the
- * server's clock says.
+ * server's clock says. Only what was asked can be missed: timers of a hidden page come once a minute.
+ *
+ * While it is paused no connection is made: a new one brings footage before it can be told not to.
  */
 import { BadAnswer } from '../api/read';
 import { Backoff } from '../model/backoff';
@@ -21,6 +23,8 @@ export interface LinkEvents {
   readonly onBytes: (what: Init | Fragment, data: ArrayBuffer) => void;
   /** The server's time, and when by our clock it was asked and answered. */
   readonly onServerTime: (serverMs: number, sentMs: number, receivedMs: number) => void;
+  /** The server does not know the last fragment that came: what it sends instead has no place behind that one. */
+  readonly onLost: () => void;
   /** It broke, or could not be made, so many times in a row. */
   readonly onDown: (times: number) => void;
 }
@@ -33,6 +37,8 @@ export class WsLink {
   #waitingFor: Init | Fragment | null = null;
   #after: string | null = null;
   #heardMonoMs = 0;
+  /** Since when an answer is awaited; null when all that was asked was answered. */
+  #askedMonoMs: number | null = null;
   #fragmentMonoMs = -Infinity;
   #pingSentMs: ReadonlyMap<number, number> = new Map();
   #pings = 0;
@@ -40,6 +46,7 @@ export class WsLink {
   #pingTimer = 0;
   #isDown = false;
   #isLive = true;
+  #isRefused = false;
   #closed = false;
   #paused = false;
 
@@ -56,6 +63,7 @@ export class WsLink {
 
   /** There is reason to believe that it works now. */
   hurry(): void {
+    if (this.#paused) return;
     const open = this.#socket?.readyState === WebSocket.OPEN;
     const silentMs = performance.now() - this.#heardMonoMs;
     if (!open || silentMs > SILENT_AFTER_MS / 4) this.#connect();
@@ -63,19 +71,22 @@ export class WsLink {
 
   pause(): void {
     this.#paused = true;
-    this.#say({ type: 'pause' });
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#say({ type: 'pause' });
+    else this.#rest();
   }
 
   /** Goes on with the very next fragment, which is the past by now. */
   play(): void {
     this.#paused = false;
     this.#isLive = false;
-    this.#say({ type: 'play' });
+    if (this.#socket === null) this.#connect();
+    else this.#say({ type: 'play' });
   }
 
   /** Begins anew with live: what was buffered is gone. */
   startAgain(): void {
     this.#after = null;
+    this.#isLive = true;
     this.#connect();
   }
 
@@ -86,9 +97,9 @@ export class WsLink {
 
   #connect(): void {
     this.#drop();
-    if (this.#closed) return;
+    if (this.#closed || this.#paused) return;
     const isRecent = performance.now() - this.#fragmentMonoMs < RESUMES_WITHIN_MS;
-    const resumes = this.#after !== null && (isRecent || this.#paused || !this.#isLive);
+    const resumes = this.#after !== null && (isRecent || !this.#isLive);
     const url = new URL(this.#url + (resumes ? `?after=${this.#after ?? ''}` : ''), window.location.href);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
@@ -96,12 +107,13 @@ export class WsLink {
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => { this.#hear(event.data); };
     socket.onclose = () => { this.#broke(); };
     this.#socket = socket;
-    this.#heardMonoMs = performance.now();
+    this.#heardMonoMs = this.#askedMonoMs = performance.now();
     this.#pingTimer = window.setInterval(() => { this.#ping(); }, PING_EVERY_MS);
   }
 
   /** A socket that is dropped tells nothing any more. */
   #drop(): void {
+    this.#isRefused = false;
     window.clearTimeout(this.#pauseTimer);
     window.clearInterval(this.#pingTimer);
     const socket = this.#socket;
@@ -112,7 +124,17 @@ export class WsLink {
     socket.close();
   }
 
+  /** Not connected, and not meant to be: the place is kept for `play`. */
+  #rest(): void {
+    this.#drop();
+    this.#isDown = false;
+  }
+
   #broke(): void {
+    if (this.#paused) {
+      this.#rest();
+      return;
+    }
     this.#drop();
     this.#isDown = true;
     const pauseMs = this.#backoff.next();
@@ -122,6 +144,7 @@ export class WsLink {
 
   #hear(data: string | ArrayBuffer): void {
     this.#heardMonoMs = performance.now();
+    this.#askedMonoMs = null;
     if (typeof data !== 'string') {
       this.#take(data);
       return;
@@ -139,11 +162,12 @@ export class WsLink {
     else if (message.kind === 'hello') {
       this.#isDown = false;
       this.#ping();
-      if (this.#paused) this.pause();
     } else if (message.kind === 'pong') {
       this.#backoff.reset(); // not with the greeting: a server that greets and closes is not asked on the double
       const sentMs = this.#pingSentMs.get(message.id);
       if (sentMs !== undefined) this.#events.onServerTime(message.serverMs, sentMs, Date.now());
+    } else if (message.kind === 'error') {
+      this.#isRefused = true;
     }
   }
 
@@ -151,6 +175,12 @@ export class WsLink {
     const what = this.#waitingFor;
     this.#waitingFor = null;
     if (what === null) return;
+    if (this.#isRefused) {
+      // A server in trouble closes after an error. One that goes on does not know that place, and sends live.
+      this.#drop();
+      this.#events.onLost();
+      return;
+    }
     if (what.kind === 'fragment') {
       this.#after = what.position;
       this.#fragmentMonoMs = this.#heardMonoMs;
@@ -160,7 +190,9 @@ export class WsLink {
   }
 
   #ping(): void {
-    if (performance.now() - this.#heardMonoMs > SILENT_AFTER_MS) {
+    const monoMs = performance.now();
+    this.#askedMonoMs ??= monoMs;
+    if (monoMs - this.#askedMonoMs > SILENT_AFTER_MS) {
       this.#broke();
       return;
     }

@@ -32,12 +32,17 @@ export interface Hello {
   readonly kind: 'hello';
 }
 
+/** A wish was not granted, and the server goes on with what it did; or it closes the connection. */
+export interface Refusal {
+  readonly kind: 'error';
+}
+
 /** What needs no answer here: the page asks for states and gaps by itself. */
 export interface Other {
   readonly kind: 'other';
 }
 
-export type Message = Hello | Init | Fragment | Pong | Other;
+export type Message = Hello | Init | Fragment | Pong | Refusal | Other;
 
 /** Whether a binary message belongs to it. */
 export function hasBytes(message: Message): message is Init | Fragment {
@@ -67,6 +72,8 @@ export function parseMessage(text: string): Message {
       };
     case 'pong':
       return { kind: 'pong', id: readNumber(fields['id'], 'id'), serverMs: moment(fields, 'server_time') };
+    case 'error':
+      return { kind: 'error' };
     default:
       return { kind: 'other' };
   }

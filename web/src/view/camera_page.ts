@@ -8,6 +8,7 @@ import type { Api } from '../api/client';
 import type { Camera, Timeline } from '../api/types';
 import { clockOf, contains, dayOf, instantOfClock, snapToFootage, type Day } from '../model/day';
 import { gapNear } from '../model/gaps';
+import { WAYS } from '../model/way';
 import { dayWords, factWords, gapWords, stateWords, whyWords } from '../model/words';
 import { Player } from '../player/player';
 import { enter, leave } from '../player/registry';
@@ -66,6 +67,7 @@ export class CameraPage implements View {
       video: this.#picture.video,
       cameraId: camera.id,
       livePlaylist: camera.playlist,
+      ways: WAYS,
       ask: (url) => this.#api.ask(url),
       onServerTime: (serverMs, sentMs, receivedMs) => { this.#api.observeTime(serverMs, sentMs, receivedMs); },
     });

@@ -2,6 +2,7 @@
 import type { Api } from '../api/client';
 import type { Camera } from '../api/types';
 import { formatHash } from '../model/route';
+import { WALL_WAYS } from '../model/way';
 import { stateWord, stateWords, whyWords } from '../model/words';
 import { Player } from '../player/player';
 import { enter, leave } from '../player/registry';
@@ -73,6 +74,7 @@ export class Card {
       video: this.#picture.video,
       cameraId: this.#camera.id,
       livePlaylist: this.#camera.playlist,
+      ways: WALL_WAYS,
       ask: (url) => this.#api.ask(url),
       onServerTime: (serverMs, sentMs, receivedMs) => { this.#api.observeTime(serverMs, sentMs, receivedMs); },
     });
