@@ -8,8 +8,8 @@ picture earlier now and then. The target has room for one picture more, for time
 let it. A part that is longer all the same (a picture that stood still) is not listed, nor are those behind it in its
 segment: players load that segment when it is whole.
 
-How long ffmpeg's fragments are is fixed when a run begins, by the frame rate that was known then, and stands in the
-run's identity: whoever serves it must know, whatever the configuration says now.
+How long ffmpeg's fragments are is fixed when a run begins, by the frame rate and the group of pictures that were known
+then, and stands in the run's identity: whoever serves it must know, whatever the configuration says now.
 
 **The hint** (EXT-X-PRELOAD-HINT) names the next part before it is there. Whether it still belongs to the segment in
 progress is not known, but cameras have regular groups of pictures: a segment that lasts as long as the one before is
@@ -19,11 +19,12 @@ full. In front of a run's first segment there is none; then the camera's target 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from hlscam.domain.part import Part
+from hlscam.isobmff.fragment import Fragment
 from hlscam.units import US_PER_S
 
 PART_DURATION_S = 0.3
@@ -39,6 +40,7 @@ _EARLY_S = 0.007
 """ffmpeg is asked for parts shorter by this: with times in whole milliseconds five pictures of 40 ms may be 0.199 s."""
 
 _EXACT_S = 0.0001
+_EXACT_PICTURES = 0.0001
 
 _LEAST_OF_TARGET = 0.85
 _JITTER_PICTURES = 0.2
@@ -48,18 +50,56 @@ _WHOLE_SEGMENTS_WITH_PARTS = 2
 _ALMOST = 0.98
 
 
-def fragment_us(part_duration_s: float, frame_rate: float, sound_s: float | None) -> int:
+def fragment_us(
+    part_duration_s: float, frame_rate: float, sound_s: float | None, gop_pictures: int | None = None
+) -> int:
     """What ffmpeg is asked for so that parts last about so long, in microseconds.
 
     `frame_rate` is 0 where nobody knows it; `sound_s` is how long a packet of sound lasts, None without.
+    `gop_pictures` is how many pictures a group has where a segment holds several of one length, else None.
     """
     if not frame_rate:
         return _early_us(part_duration_s)
     rate = _steady(frame_rate)
     wanted = part_duration_s * rate
-    nearest = sorted({max(1, math.floor(wanted) + more) for more in (-1, 0, 1, 2)}, key=lambda each: abs(each - wanted))
-    even = (each for each in nearest[:3] if sound_s is None or not _ends_early(each / rate, sound_s))
-    return _early_us(next(even, nearest[0]) / rate)
+    counts = (_fitting(wanted, gop_pictures) if gop_pictures else []) or _nearest(wanted)
+    even = (each for each in counts if sound_s is None or not _ends_early(each / rate, sound_s))
+    return _early_us(next(even, counts[0]) / rate)
+
+
+def _nearest(wanted: float) -> list[int]:
+    """Whole numbers of pictures about as many as wanted, best first."""
+    near = {max(1, math.floor(wanted) + more) for more in (-1, 0, 1, 2)}
+    return sorted(sorted(near), key=lambda each: abs(each - wanted))[:3]
+
+
+def _fitting(wanted: float, gop_pictures: int) -> list[int]:
+    """Those of up to twice or half as many that leave no rest of a group, or one that may be a part; best first."""
+    wanted = min(wanted, gop_pictures)  # no part is longer than its group
+    near = range(max(1, math.ceil(wanted / 2)), math.floor(2 * wanted) + 1)
+    fitting = (each for each in near if _leaves_no_short_part(gop_pictures % each, each))
+    return sorted(fitting, key=lambda each: max(each / wanted, wanted / each))
+
+
+def _leaves_no_short_part(rest: int, pictures: int) -> bool:
+    return rest == 0 or rest >= _LEAST_OF_TARGET * _target_pictures(pictures) - _EXACT_PICTURES
+
+
+def group_pictures(segments: Iterable[Sequence[Fragment]]) -> int | None:
+    """How many pictures each group has, where segments hold several; None where they hold one, or not all are alike."""
+    rows = [_groups(each) for each in segments]
+    counts = {count for row in rows for count in row}
+    return counts.pop() if len(counts) == 1 and all(len(row) > 1 for row in rows) else None
+
+
+def _groups(segment: Sequence[Fragment]) -> list[int]:
+    """The pictures of each group in a segment; what stands before the first sync sample is one of its own."""
+    counts: list[int] = []
+    for fragment in segment:
+        if fragment.starts_with_sync or not counts:
+            counts.append(0)
+        counts[-1] += fragment.sample_count
+    return counts
 
 
 def _early_us(duration_s: float) -> int:
@@ -81,9 +121,14 @@ def part_target_us(fragment_us: int, frame_rate: float) -> int:
     """EXT-X-PART-INF of a camera with so many pictures per second, in microseconds, for what ffmpeg was asked for."""
     rate = _steady(frame_rate)
     most = max(1, math.ceil(fragment_us * rate / US_PER_S))
+    return math.floor(_target_pictures(most) / rate * US_PER_S)
+
+
+def _target_pictures(most: int) -> float:
+    """The part target, in pictures, of parts that have so many of them."""
     room = min(most + 1, max(1, most - 1) / _LEAST_OF_TARGET)
     jitter = min(_JITTER_PICTURES, most / _LEAST_OF_TARGET - most)
-    return math.floor(max(room, most + jitter) / rate * US_PER_S)
+    return max(room, most + jitter)
 
 
 @dataclass(frozen=True, slots=True)

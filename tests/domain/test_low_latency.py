@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from hlscam.domain.low_latency import LowLatency, fragment_us, next_position, part_target_us
+from hlscam.domain.low_latency import LowLatency, fragment_us, group_pictures, next_position, part_target_us
 from hlscam.domain.part import Part
 from hlscam.units import US_PER_S
+from tests.domain.footage import SOUND_ONLY, TIMESCALE, Cut, fragments
 from tests.services.test_live import part
 
 RATES = [5, 10, 12.5, 15, 20, 24.98, 25, 29.97, 30, 50, 60]
@@ -16,17 +18,20 @@ WANTED_S = [0.2, 0.25, 0.3, 0.5, 1]
 SOUNDS_S = {"no sound": None, "48 kHz": 1024 / 48_000, "44.1 kHz": 1024 / 44_100, "16 kHz": 1024 / 16_000, "opus": 0.02}
 
 
-def pictures_of_fragments(fragment_s: float, rate: float, sound_s: float | None) -> list[int]:
-    """How many pictures ffmpeg puts into each fragment, of pictures and sound without end or sync sample.
+def pictures_of_fragments(
+    fragment_s: float, rate: float, sound_s: float | None, gop_pictures: int = 10**6
+) -> list[int]:
+    """How many pictures ffmpeg puts into each fragment, of pictures and sound without end.
 
     It writes packets as they follow in time. In front of one that is `fragment_s` behind the first of its own track in
-    the fragment, the next fragment begins (libavformat/movenc.c).
+    the fragment, and of each sync sample, the next fragment begins (libavformat/movenc.c).
     """
     pictures = [(index / rate, 0) for index in range(round(60 * rate))]
     sounds = [(index * sound_s, 1) for index in range(round(60 / sound_s))] if sound_s else []
     counts, first = [0], dict[int, float]()
     for at_s, track in sorted(pictures + sounds):
-        if at_s - first.get(track, at_s) >= fragment_s - 1e-6:
+        is_sync = track == 0 and round(at_s * rate) % gop_pictures == 0
+        if is_sync or at_s - first.get(track, at_s) >= fragment_s - 1e-6:
             counts.append(0)
             first.clear()
         first.setdefault(track, at_s)
@@ -61,6 +66,79 @@ def test_nor_where_the_rate_was_not_known_or_another(part_duration_s: float, rat
         for sound_s in SOUNDS_S.values():
             counts = pictures_of_fragments(asked_us / US_PER_S, rate, sound_s)
             assert max(counts) / rate <= part_target_us(asked_us, rate) / US_PER_S + 0.001
+
+
+@pytest.mark.parametrize(
+    ("rate", "gop_pictures", "part_duration_s", "expected"),
+    [
+        (25, 25, 0.3, [5, 5, 5, 5, 5]),
+        (25, 12, 0.3, [6, 6]),
+        (25, 25, 0.5, [13, 12]),
+        (25, 25, 1, [25]),
+        (25, 12, 1, [12]),
+        (25, 50, 0.3, [10, 10, 10, 10, 10]),
+        (30, 30, 0.3, [10, 10, 10]),
+        (30, 15, 0.3, [8, 7]),
+        (29.97, 30, 0.3, [10, 10, 10]),
+        (15, 15, 0.3, [5, 5, 5]),
+        (20, 20, 0.3, [5, 5, 5, 5]),
+        (10, 10, 0.3, [2, 2, 2, 2, 2]),
+        (24, 24, 0.3, [8, 8, 8]),
+    ],
+)
+def test_parts_fit_into_a_group_of_pictures(
+    rate: float, gop_pictures: int, part_duration_s: float, expected: list[int]
+) -> None:
+    asked_us = fragment_us(part_duration_s, rate, None, gop_pictures)
+    counts = pictures_of_fragments(asked_us / US_PER_S, rate, None, gop_pictures)
+    assert counts[: len(expected) * 3] == expected * 3
+
+
+@pytest.mark.parametrize("sound_s", SOUNDS_S.values(), ids=SOUNDS_S)
+@pytest.mark.parametrize("part_duration_s", [0.3, 0.5, 1])
+@pytest.mark.parametrize("gop_s", [0.5, 1, 2])
+@pytest.mark.parametrize("rate", [10, 15, 20, 24, 25, 30, 50, 60])
+def test_4_4_4_9_no_short_part_stands_in_front_of_a_sync_sample(
+    rate: float, gop_s: float, part_duration_s: float, sound_s: float | None
+) -> None:
+    """Within a segment that would not be the last one. A fragment of sound alone is joined to the next (`part.py`)."""
+    gop_pictures = round(gop_s * rate)
+    asked_us = fragment_us(part_duration_s, rate, sound_s, gop_pictures)
+    counts = [each for each in pictures_of_fragments(asked_us / US_PER_S, rate, sound_s, gop_pictures) if each]
+    target_s = part_target_us(asked_us, rate) / US_PER_S
+    assert max(counts) / rate <= target_s + 0.001
+    assert min(counts) / rate >= 0.85 * target_s - 0.001
+
+
+@pytest.mark.parametrize(
+    ("gop_pictures", "part_duration_s"), [(None, 0.3), (13, 0.2)], ids=["not known", "nothing near fits"]
+)
+def test_else_parts_last_about_as_long_as_wanted(gop_pictures: int | None, part_duration_s: float) -> None:
+    assert fragment_us(part_duration_s, 25, None, gop_pictures) == fragment_us(part_duration_s, 25, None)
+
+
+def cuts(*groups: Sequence[int]) -> list[Cut]:
+    """Fragments of so many pictures, the first of each group with a sync sample."""
+    return [Cut(TIMESCALE, sync=index == 0, pictures=count) for each in groups for index, count in enumerate(each)]
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        ([cuts([8, 8, 8, 1], [8, 8, 8, 1])] * 3, 25),
+        ([[*cuts([8, 4]), SOUND_ONLY, *cuts([12]), SOUND_ONLY]], 12),
+        ([cuts([8, 8, 8, 1])] * 3, None),
+        ([cuts([8, 8, 8, 1], [8, 8, 8, 1]), cuts([8, 8, 8, 1], [8, 8, 8])], None),
+        ([cuts([25], [25]), cuts([25])], None),
+        ([[Cut(TIMESCALE, sync=False, pictures=8), *cuts([25])]], None),
+        ([], None),
+    ],
+    ids=["regular", "with sound alone", "one a segment", "irregular", "one in some", "cut in the middle", "nothing"],
+)
+def test_the_pictures_of_a_group_are_told_by_segments_that_hold_several(
+    segments: list[list[Cut]], expected: int | None
+) -> None:
+    assert group_pictures([fragments(each) for each in segments]) == expected
 
 
 def row(*counts: int) -> list[Part]:
