@@ -13,7 +13,7 @@ then, and stands in the run's identity: whoever serves it must know, whatever th
 
 **The hint** (EXT-X-PRELOAD-HINT) names the next part before it is there. Whether it still belongs to the segment in
 progress is not known, but cameras have regular groups of pictures: a segment that lasts as long as the one before is
-full. In front of a run's first segment there is none; then the camera's target duration tells.
+full. In front of a recording's first segment there is none; then the camera's target duration tells.
 """
 
 from __future__ import annotations
@@ -171,10 +171,23 @@ class LowLatency:
 
 def next_position(parts: Sequence[Part], end_media_sequence: int, usual_segment_us: int) -> tuple[int, int]:
     """Where the next part most likely belongs."""
-    begun = [each.duration_us for each in parts if each.media_sequence == end_media_sequence]
-    before = [each.duration_us for each in parts if each.media_sequence == end_media_sequence - 1]
-    is_full = begun and sum(begun) >= _ALMOST * (sum(before) or usual_segment_us)
+    begun = [each for each in parts if each.media_sequence == end_media_sequence]
+    if not begun:
+        return end_media_sequence, 0
+    lasts_us = _likely_segment_us(parts, begun[0], usual_segment_us)
+    is_full = sum(each.duration_us for each in begun) >= _ALMOST * lasts_us
     return (end_media_sequence + 1, 0) if is_full else (end_media_sequence, len(begun))
+
+
+def _likely_segment_us(parts: Sequence[Part], begun: Part, usual_us: int) -> int:
+    """How long the segment in progress will be: as long as the newest whole one that is no stub.
+
+    A recording's last segment ends where the recording was cut, and one without a sync sample in front at the next one.
+    """
+    before = (each for each in parts if each.name == begun.name and each.media_sequence < begun.media_sequence)
+    rows = [list(row) for _, row in groupby(before, key=lambda each: each.media_sequence)]
+    lengths = [(sum(each.duration_us for each in row), row[0].independent) for row in reversed(rows)]
+    return next((lasts_us for lasts_us, independent in lengths if independent or lasts_us >= usual_us), usual_us)
 
 
 def _listable(row: Sequence[Part], target_us: int) -> Sequence[Part]:

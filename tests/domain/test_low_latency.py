@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -170,6 +171,45 @@ def row(*counts: int) -> list[Part]:
 )
 def test_the_hint_names_the_next_part(parts: list[Part], expected: tuple[int, int]) -> None:
     assert next_position(parts, 11, 2_000_000) == expected
+
+
+@pytest.mark.parametrize(
+    ("stub", "count", "expected"),
+    [
+        ({"name": "before.mp4"}, 1, (11, 1)),
+        ({"name": "before.mp4"}, 3, (11, 3)),
+        ({"name": "before.mp4"}, 4, (12, 0)),
+        ({"independent": False}, 1, (11, 1)),
+        ({"independent": False}, 4, (12, 0)),
+    ],
+    ids=[
+        "of another recording, begun",
+        "of another recording, nearly full",
+        "of another recording, full",
+        "in front of the first sync sample, begun",
+        "in front of the first sync sample, full",
+    ],
+)
+def test_a_stub_does_not_tell_how_long_the_next_segment_is(
+    stub: dict[str, Any], count: int, expected: tuple[int, int]
+) -> None:
+    parts = row(1, count)
+    parts[0] = replace(parts[0], duration_ticks=300, **stub)
+    assert next_position(parts, 11, 2_000_000) == expected
+
+
+@pytest.mark.parametrize(("count", "expected"), [(4, (11, 4)), (5, (12, 0))])
+def test_a_group_that_is_cut_in_its_middle_tells(count: int, expected: tuple[int, int]) -> None:
+    """Segments are somewhat longer than usual then, each as the one before."""
+    parts = row(5, count)
+    parts[0] = replace(parts[0], independent=False)
+    assert next_position(parts, 11, 2_000_000) == expected
+
+
+def test_behind_a_stub_the_segment_in_front_of_it_tells() -> None:
+    parts = row(3, 1, 3)
+    parts[3] = replace(parts[3], independent=False)
+    assert next_position(parts, 12, 2_000_000) == (13, 0)
 
 
 def test_behind_a_part_that_is_too_long_no_part_of_its_segment_is_listed_or_hinted_at() -> None:
