@@ -168,6 +168,19 @@ class LowLatency:
             return not is_beyond or self.lists(self.following, 0)
         return media_sequence == self.following and part < len(self.parts.get(media_sequence, ()))
 
+    def is_too_far(self, media_sequence: int, part: int, target_duration_s: int) -> bool:
+        """Whether a part is further ahead of the last one that is listed than a player may ask for.
+
+        The Advance Part Limit (6.2.5.2) is as many parts as last 3 s, and at least 3. Where a segment may last longer
+        it is the parts of one: to make up for the age of a cached answer hls.js adds up to so many to the next index,
+        without a look at the segment's end. What is beyond the end of a whole segment is the next one's first, and not
+        far.
+        """
+        row = self.parts.get(self.following) or self.parts.get(self.following - 1) or ()
+        part_target_s = self.part_target_us / US_PER_S
+        limit = max(3, 3 / part_target_s, 1 + target_duration_s / part_target_s)
+        return media_sequence >= self.following and part - (len(row) - 1) > limit
+
 
 def next_position(parts: Sequence[Part], end_media_sequence: int, usual_segment_us: int) -> tuple[int, int]:
     """Where the next part most likely belongs."""

@@ -42,9 +42,16 @@ class Delivery:
 
     def check(self, stream: LiveStream) -> None:
         """Raises InvalidRequest for what is too far ahead to be waited for (6.2.5.2)."""
-        end = stream.newest.end_media_sequence if stream.newest else 0
-        if self.media_sequence is not None and self.media_sequence >= end + _MOST_AHEAD_SEGMENTS:
+        if self.media_sequence is None:
+            return
+        newest, low_latency = stream.newest, stream.low_latency
+        end = newest.end_media_sequence if newest else 0
+        if self.media_sequence >= end + _MOST_AHEAD_SEGMENTS:
             raise InvalidRequest(f"segment {self.media_sequence} is too far ahead: the newest is {end - 1}")
+        if self.part is None or newest is None or low_latency is None:
+            return
+        if low_latency.is_too_far(self.media_sequence, self.part, newest.target_duration_s):
+            raise InvalidRequest(f"part {self.part} of segment {self.media_sequence} is too far ahead")
 
     def is_reached(self, stream: LiveStream) -> bool:
         return self.media_sequence is None or stream.has(self.media_sequence, self.part)

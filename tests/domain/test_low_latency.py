@@ -256,3 +256,45 @@ def test_what_is_not_listed_for_its_length_is_not_there() -> None:
     assert found.lists(11, 0)
     assert not found.lists(11, 1)
     assert not found.lists(11, 2)
+
+
+@pytest.mark.parametrize(
+    ("counts", "target_us", "target_duration_s", "position", "expected"),
+    [
+        ((4, 3), 600_000, 2, (11, 3), False),
+        ((4, 3), 600_000, 2, (11, 2 + 5), False),
+        ((4, 3), 600_000, 2, (11, 2 + 6), True),
+        ((4, 3), 600_000, 2, (12, 0), False),
+        ((4, 3), 600_000, 2, (12, 2 + 6), True),
+        ((4,), 600_000, 2, (11, 3 + 5), False),
+        ((4,), 600_000, 2, (11, 3 + 6), True),
+        ((4, 3), 600_000, 2, (10, 99), False),
+        ((4, 3), 1_500_000, 2, (11, 2 + 3), False),
+        ((4, 3), 1_500_000, 2, (11, 2 + 4), True),
+        ((4, 3), 600_000, 6, (11, 2 + 11), False),
+        ((4, 3), 600_000, 6, (11, 2 + 12), True),
+        ((), 600_000, 2, (11, 4), False),
+        ((), 600_000, 2, (11, 5), True),
+    ],
+    ids=[
+        "the next one",
+        "3 s ahead",
+        "more than 3 s ahead",
+        "the first of the next segment",
+        "more than 3 s ahead in the next segment",
+        "between segments, 3 s ahead",
+        "between segments, more than 3 s ahead",
+        "beyond the end of a whole segment",
+        "of long parts three",
+        "of long parts more than three",
+        "of long segments one",
+        "of long segments more than one",
+        "no parts are listed, 3 s ahead",
+        "no parts are listed, more than 3 s ahead",
+    ],
+)
+def test_6_2_5_2_the_advance_part_limit(
+    counts: Sequence[int], target_us: int, target_duration_s: int, position: tuple[int, int], expected: bool
+) -> None:
+    found = LowLatency.of(row(*counts), end_media_sequence=11, target_us=target_us, usual_segment_us=2_000_000)
+    assert found.is_too_far(*position, target_duration_s) is expected

@@ -134,15 +134,29 @@ async def test_three_segments_ahead_is_too_far(growing: Replay, path: str) -> No
     assert (answer.status, problem_of(answer)["detail"]) == (400, expected)
 
 
+async def test_a_part_beyond_the_advance_part_limit_is_refused(growing: Replay) -> None:
+    """The first of either segment to come is waited for, and what is of a segment that is whole is answered."""
+    wanted = growing.newest + 1
+    for segment in (wanted, wanted + 1):
+        answer = await growing.serving.ask(f"{LIVE}_HLS_msn={segment}&_HLS_part=99")
+        assert (answer.status, problem_of(answer)["detail"]) == (400, f"part 99 of segment {segment} is too far ahead")
+    tasks = [await growing.held(f"{LIVE}_HLS_msn={segment}&_HLS_part=0") for segment in (wanted, wanted + 1)]
+    assert listed(await growing.serving.ask(f"{LIVE}_HLS_msn={growing.newest}&_HLS_part=99"))[-1] == growing.newest
+    growing.grow()
+    growing.grow()
+    assert {listed(each)[-1] for each in await asyncio.gather(*tasks)} == {growing.newest}
+
+
 @both
 async def test_directives_that_nobody_knows_are_ignored(growing: Replay, path: str) -> None:
     """6.2.5: `_HLS_` is reserved for what is yet to come."""
     assert await growing.serving.text(f"{path}_HLS_later=1") == await growing.serving.text(path)
 
 
-async def test_a_part_of_a_timeline_is_in_its_segment(growing: Replay) -> None:
+@pytest.mark.parametrize("part", [0, 99])
+async def test_a_part_of_a_timeline_is_in_its_segment(growing: Replay, part: int) -> None:
     """A timeline has no parts: it has one when it has the segment."""
-    task = await growing.held(f"{TIMELINE}_HLS_msn={growing.newest + 1}&_HLS_part=0")
+    task = await growing.held(f"{TIMELINE}_HLS_msn={growing.newest + 1}&_HLS_part={part}")
     growing.grow()
     assert listed(await task)[-1] == growing.newest
 
