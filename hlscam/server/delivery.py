@@ -56,8 +56,11 @@ class Delivery:
     def is_reached(self, stream: LiveStream) -> bool:
         return self.media_sequence is None or stream.has(self.media_sequence, self.part)
 
-    def max_age_s(self, stream: LiveStream, otherwise_s: int) -> int:
-        """How long a cache may keep the answer: what was waited for is true for ever, what was not there is not."""
+    def max_age_s(self, stream: LiveStream, otherwise_s: int, *, reached: bool) -> int:
+        """How long a cache may keep an answer: what was waited for is true for ever, what was not there is not.
+
+        `reached`: the answer has it. The camera may have it by now, and the answer not.
+        """
         if self.media_sequence is None or stream.newest is None:
             return otherwise_s
-        return _CACHED_TARGETS * stream.newest.target_duration_s if self.is_reached(stream) else 0
+        return _CACHED_TARGETS * stream.newest.target_duration_s if reached else 0

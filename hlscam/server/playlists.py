@@ -59,7 +59,8 @@ async def live(request: web.Request) -> web.Response:
     text = _live_text(services, stream, gaps=gaps, skip=delivery.skip and not gaps)
     if not text:
         raise no_footage_yet(services, camera)
-    max_age_s = _MAX_AGE_S if gaps else delivery.max_age_s(stream, _MAX_AGE_S)
+    reached = delivery.is_reached(stream)  # nothing was awaited since the text was written
+    max_age_s = _MAX_AGE_S if gaps else delivery.max_age_s(stream, _MAX_AGE_S, reached=reached)
     return text_response(request, text, content_type=MPEGURL, max_age_s=max_age_s)
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from hlscam.domain.config import Config
+from hlscam.server import holding, timelines
+from hlscam.server.range_playlist import Found, rendered
 from tests.rig.playlist_lint import lint, number_of
 from tests.server.replay import Replay
 from tests.server.serving import Answer, Serve, Serving, at, make_config, problem_of
@@ -227,3 +229,21 @@ async def test_what_was_waited_for_is_kept_for_six_target_durations(growing: Rep
     target_s = int(number_of(answer.body.decode(), "TARGETDURATION"))
     assert answer.headers["cache-control"] == f"public, max-age={6 * target_s}"
     assert (await growing.serving.ask(path)).headers["cache-control"] == "public, max-age=1"
+
+
+async def test_what_is_listed_while_the_answer_is_written_is_not_in_it(
+    growing: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the answer is not kept: it is without what was waited for."""
+    wanted = growing.newest + 1
+    monkeypatch.setattr(holding, "LONGEST_HOLD_S", 0)
+
+    async def slowly_rendered(found: Found) -> str:
+        text = await rendered(found)
+        growing.grow()
+        return text
+
+    monkeypatch.setattr(timelines, "rendered", slowly_rendered)
+    answer = await growing.serving.ask(f"{TIMELINE}_HLS_msn={wanted}")
+    assert (listed(answer)[-1], growing.newest) == (wanted - 1, wanted)
+    assert answer.headers["cache-control"] == "public, max-age=0"
