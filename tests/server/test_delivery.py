@@ -215,6 +215,8 @@ async def test_a_delta_update_leaves_out_what_is_before_the_skip_boundary(days: 
 
 @both
 async def test_with_nothing_to_skip_it_is_whole(growing: Replay, path: str) -> None:
+    """How much was recorded depends on when the archive was made: six segments of a second are no longer than that."""
+    growing = Replay(growing.serving, missing=growing.serving.last_number - growing.serving.first_number - 5)
     assert await growing.serving.text(f"{path}_HLS_skip=YES") == await growing.serving.text(path)
 
 
