@@ -135,13 +135,15 @@ def _target_pictures(most: int) -> float:
 class LowLatency:
     """The parts that a playlist lists, by their segments' numbers; `following` is the segment in progress.
 
-    `hint` is the position of the part to come: there is always one (4.4.5.3), or players would wait for none.
+    `hint` is the position of the part to come. There is one (4.4.5.3), or players would wait for none; but where the
+    numbers of a run begin further on, after a power cut, no part of this playlist follows, and it is None until that
+    run has a whole segment, and a playlist of its own.
     """
 
     part_target_us: int
     parts: Mapping[int, Sequence[Part]]
     following: int
-    hint: tuple[int, int]
+    hint: tuple[int, int] | None
 
     @classmethod
     def of(cls, parts: Sequence[Part], *, end_media_sequence: int, target_us: int, usual_segment_us: int) -> LowLatency:
@@ -154,7 +156,7 @@ class LowLatency:
         shown = {number: _listable(row, target_us) for number, row in rows.items() if number >= oldest}
         is_shown = len(shown.get(end_media_sequence, [])) == len(rows.get(end_media_sequence, []))
         hint = next_position(parts, end_media_sequence, usual_segment_us) if is_shown else (end_media_sequence + 1, 0)
-        return cls(target_us, shown, end_media_sequence, hint)
+        return cls(target_us, shown, end_media_sequence, None if has_leapt(parts, end_media_sequence) else hint)
 
     def lists(self, media_sequence: int, part: int) -> bool:
         """Whether a part is listed, or what comes after it.
@@ -180,6 +182,14 @@ class LowLatency:
         part_target_s = self.part_target_us / US_PER_S
         limit = max(3, 3 / part_target_s, 1 + target_duration_s / part_target_s)
         return media_sequence >= self.following and part - (len(row) - 1) > limit
+
+
+def has_leapt(parts: Sequence[Part], end_media_sequence: int) -> bool:
+    """Whether the numbers of the run in progress begin beyond the last whole segment's: what would be next never comes.
+
+    With the part that shows a segment to be whole that segment is listed, so parts are never ahead of it otherwise.
+    """
+    return bool(parts) and parts[-1].media_sequence > end_media_sequence
 
 
 def next_position(parts: Sequence[Part], end_media_sequence: int, usual_segment_us: int) -> tuple[int, int]:

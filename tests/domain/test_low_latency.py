@@ -221,6 +221,16 @@ def test_behind_a_part_that_is_too_long_no_part_of_its_segment_is_listed_or_hint
     assert found.hint == (12, 0)
 
 
+def test_where_the_next_run_s_numbers_leap_there_is_no_hint() -> None:
+    """After a power cut. Its first parts follow no segment that is listed, and the one behind these never comes."""
+    parts = [*row(4), replace(part(70, 0), name="next.mp4")]
+    before, after = (
+        LowLatency.of(parts, end_media_sequence=end, target_us=600_000, usual_segment_us=2_000_000) for end in (11, 71)
+    )
+    assert (before.hint, after.hint) == (None, (71, 0))
+    assert before.parts.get(11) is None
+
+
 LISTED = LowLatency.of(row(4, 3), end_media_sequence=11, target_us=600_000, usual_segment_us=2_000_000)
 
 

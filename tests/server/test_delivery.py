@@ -19,6 +19,7 @@ from tests.rig.playlist_lint import lint, number_of
 from tests.server.replay import Replay
 from tests.server.serving import Answer, Serve, Serving, at, make_config, problem_of
 from tests.server.test_playlists import numbers_in
+from tests.services.test_live import INIT, part
 
 LIVE, TIMELINE = "/hls/gate/live.m3u8?", "/hls/gate/timeline.m3u8?from=0&"
 both = pytest.mark.parametrize("path", [LIVE, TIMELINE], ids=["live", "timeline"])
@@ -179,6 +180,26 @@ async def test_players_count_on_where_a_power_cut_took_numbers(serve: Serve, own
     answer = await task
     assert listed(answer)[-1] == growing.newest
     assert len((await lint(answer.body.decode()))["segments"]) == counted + 1
+
+
+async def test_nothing_is_hinted_at_that_a_power_cut_took(growing: Replay) -> None:
+    """The next run begins with a higher number.
+
+    Who waits for the part that was hinted at is told at once, and who waits for the playlist when it has more.
+    """
+    stream = Replay(growing.serving, missing=0).stream
+    last = stream.recordings[-1]
+    following, beyond = last.end_media_sequence, last.end_media_sequence + 60
+    assert f'URI="{following}.0.m4s"' in await growing.serving.text(LIVE)
+    hinted = await growing.held(f"/hls/gate/{following}.0.m4s")
+    stream.publish_parts([part(beyond, 0)], INIT)
+    assert (await hinted).status == 404
+    text = await growing.serving.text(LIVE)
+    assert "#EXT-X-PRELOAD-HINT" not in text
+    assert (await lint(text))["segments"]
+    reload = await growing.held(f"{LIVE}_HLS_msn={following}&_HLS_part=0")
+    stream.publish(replace(last, name="next.mp4", first_media_sequence=beyond), INIT)
+    assert listed(await reload)[0] == beyond
 
 
 # Delta updates (6.2.5.1)
