@@ -111,7 +111,7 @@ def _longest_s(span: Span) -> int:
 
 
 def _edge(last: Span, low_latency: LowLatency) -> Iterator[str]:
-    """What follows the last whole segment: the parts of the one in progress, and the hint at the next."""
+    """What follows the last whole segment: the parts of the one in progress, and the hint at the next if one is."""
     map_uri = _map_uri(last.recording.init_hash)
     row = low_latency.parts.get(low_latency.following, ())
     if row:
@@ -123,7 +123,8 @@ def _edge(last: Span, low_latency: LowLatency) -> Iterator[str]:
             map_uri=_map_uri(first.init_hash),
             previous_map_uri=map_uri,
         )
-    yield render_hint("{}.{}.m4s".format(*low_latency.hint))
+    if low_latency.hint is not None:
+        yield render_hint("{}.{}.m4s".format(*low_latency.hint))
 
 
 def _line(part: Part) -> PartLine:

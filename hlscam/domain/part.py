@@ -121,9 +121,17 @@ def parts_of_segment(recording: Recording, index: int, data: bytes, init: bytes)
 
     Offsets are those in the file. Raises MediaError.
     """
-    reader, cutter = RecordingReader(), PartCutter()
+    cutter = PartCutter()
     at = recording.first_offset + sum(recording.segments.sizes_bytes[:index]) - len(init)
-    events = reader.feed(init + data, len(init) + len(data))
-    fragments = [replace(each, offset=each.offset + at) for each in events if isinstance(each, Fragment)]
+    fragments = [replace(each, offset=each.offset + at) for each in fragments_of_segment(data, init)]
     cuts = [cut for each in fragments for cut in cutter.push(index, each)]
     return [Part.of(recording, each) for each in [*cuts, *cutter.finish()]]
+
+
+def fragments_of_segment(data: bytes, init: bytes) -> list[Fragment]:
+    """The fragments of a whole segment; offsets are those in its init section and its bytes end to end.
+
+    Raises MediaError.
+    """
+    events = RecordingReader().feed(init + data, len(init) + len(data))
+    return [each for each in events if isinstance(each, Fragment)]

@@ -41,6 +41,12 @@ _ROOM = 1.02
 """GOPs vary by some frames' jitter: one that was measured as 2.48 s may be 2.5 s next time, and must still fit."""
 
 
+def holds_several_gops(gop_s: float, segment_duration_s: float, target_duration_s: int | None) -> bool:
+    """Whether a segment goes on behind a first GOP of this length: it is not long enough, and another one fits."""
+    longest_s = math.inf if target_duration_s is None else target_duration_s + 0.5
+    return gop_s < _ABOUT * min(segment_duration_s, longest_s - 0.5) and 2 * gop_s < longest_s
+
+
 @dataclass(slots=True)
 class OpenSegment:
     """The segment that is being filled: its fragments so far, which are its parts."""

@@ -1,6 +1,10 @@
 """The multivariant playlist (RFC 8216bis 4.4.6): the one URL to give a player.
 
 Written with the m3u8 library: it is short, asked for once per viewer, and not worth code of our own.
+
+There is no EXT-X-INDEPENDENT-SEGMENTS in it. Here the tag would be a claim about every segment to come (4.4.2.1), and a
+camera whose groups of pictures become longer than a segment would make it false; each media playlist says it of what
+it lists.
 """
 
 from __future__ import annotations
@@ -27,11 +31,10 @@ class Variant:
     frame_rate: float
 
 
-def render_multivariant(variants: Sequence[Variant], *, independent: bool) -> str:
+def render_multivariant(variants: Sequence[Variant]) -> str:
     """The playlist's text."""
     playlist = m3u8.M3U8()
     playlist.version = 7
-    playlist.is_independent_segments = independent
     for variant in variants:
         info = {
             "bandwidth": variant.peak_bps,

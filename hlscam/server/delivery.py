@@ -42,15 +42,25 @@ class Delivery:
 
     def check(self, stream: LiveStream) -> None:
         """Raises InvalidRequest for what is too far ahead to be waited for (6.2.5.2)."""
-        end = stream.newest.end_media_sequence if stream.newest else 0
-        if self.media_sequence is not None and self.media_sequence >= end + _MOST_AHEAD_SEGMENTS:
+        if self.media_sequence is None:
+            return
+        newest, low_latency = stream.newest, stream.low_latency
+        end = newest.end_media_sequence if newest else 0
+        if self.media_sequence >= end + _MOST_AHEAD_SEGMENTS:
             raise InvalidRequest(f"segment {self.media_sequence} is too far ahead: the newest is {end - 1}")
+        if self.part is None or newest is None or low_latency is None:
+            return
+        if low_latency.is_too_far(self.media_sequence, self.part, newest.target_duration_s):
+            raise InvalidRequest(f"part {self.part} of segment {self.media_sequence} is too far ahead")
 
     def is_reached(self, stream: LiveStream) -> bool:
         return self.media_sequence is None or stream.has(self.media_sequence, self.part)
 
-    def max_age_s(self, stream: LiveStream, otherwise_s: int) -> int:
-        """How long a cache may keep the answer: what was waited for is true for ever, what was not there is not."""
+    def max_age_s(self, stream: LiveStream, otherwise_s: int, *, reached: bool) -> int:
+        """How long a cache may keep an answer: what was waited for is true for ever, what was not there is not.
+
+        `reached`: the answer has it. The camera may have it by now, and the answer not.
+        """
         if self.media_sequence is None or stream.newest is None:
             return otherwise_s
-        return _CACHED_TARGETS * stream.newest.target_duration_s if self.is_reached(stream) else 0
+        return _CACHED_TARGETS * stream.newest.target_duration_s if reached else 0

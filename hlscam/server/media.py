@@ -12,6 +12,7 @@ import re
 from aiohttp import ETag, hdrs, web
 
 from hlscam.adapters.archive import HeldRecording
+from hlscam.domain.low_latency import has_leapt
 from hlscam.domain.recording import Recording
 from hlscam.errors import ArchiveError, NotFound
 from hlscam.server.byte_ranges import ByteRange, parse_range
@@ -66,6 +67,8 @@ async def part(request: web.Request) -> web.Response:
 def _is_to_come(stream: LiveStream, media_sequence: int, index: int) -> bool:
     """Whether the next part may have this position: in the segment in progress, or as the first of the next one."""
     if stream.newest is None or media_sequence < stream.newest.end_media_sequence:
+        return False
+    if has_leapt(stream.parts, stream.newest.end_media_sequence):
         return False
     begun = stream.parts[-1] if stream.parts else None
     if media_sequence > stream.newest.end_media_sequence:

@@ -35,11 +35,8 @@ async def multivariant(request: web.Request) -> web.Response:
         recordings = await recordings_of(services, camera, wanted, limit=1) or recordings
     if not recordings:
         raise no_footage_yet(services, camera)
-    newest = recordings[-1]
-    # A claim about every segment to come: a timeline's are not known here, and its own playlist tells.
-    independent = not wanted.has_beginning and all(all(each.segments.independents) for each in recordings)
     uri = _variant_uri(request, wanted, gaps=gaps, now_wall_us=services.clock.wall_us())
-    text = render_multivariant([_variant(uri, newest)], independent=independent)
+    text = render_multivariant([_variant(uri, recordings[-1])])
     max_age_s = 0 if "opened=" in uri else _MAX_AGE_S  # it is opened for the one who asks, now
     return text_response(request, text, content_type=MPEGURL, max_age_s=max_age_s)
 
@@ -59,7 +56,8 @@ async def live(request: web.Request) -> web.Response:
     text = _live_text(services, stream, gaps=gaps, skip=delivery.skip and not gaps)
     if not text:
         raise no_footage_yet(services, camera)
-    max_age_s = _MAX_AGE_S if gaps else delivery.max_age_s(stream, _MAX_AGE_S)
+    reached = delivery.is_reached(stream)  # nothing was awaited since the text was written
+    max_age_s = _MAX_AGE_S if gaps else delivery.max_age_s(stream, _MAX_AGE_S, reached=reached)
     return text_response(request, text, content_type=MPEGURL, max_age_s=max_age_s)
 
 

@@ -71,6 +71,11 @@ class Found:
         counted_up = spans[0].media_sequence + sum(each.end - each.first for each in spans)
         return delivery.by_segments(spans[-1].end_media_sequence - counted_up)
 
+    def has(self, awaited: Delivery) -> bool:
+        """Whether the playlist, if it were rendered now, would list what `awaited` tells; it grows at its end."""
+        end = self.recordings[-1].end_media_sequence if self.recordings else 0
+        return awaited.media_sequence is None or awaited.media_sequence < end
+
     def _is_blocking(self, spans: list[Span]) -> bool:
         """Whether players may wait for what comes: the playlist grows at its end, one by one."""
         grows = not self.ended and self.opened_for_s is None and len(counted(spans)) == len(spans)

@@ -52,8 +52,9 @@ async def timeline(request: web.Request) -> web.Response:
     if not awaited.is_reached(stream):
         await services.holding.until(stream, lambda: awaited.is_reached(stream))
         found = await find(services, camera, asked)
+    reached = found.has(awaited)  # as it is written now: more may be listed before that is done
     text = await rendered(found) or _beyond_the_newest(services, camera, found)
-    max_age_s = _ENDED_MAX_AGE_S if found.ended else awaited.max_age_s(stream, _GROWING_MAX_AGE_S)
+    max_age_s = _ENDED_MAX_AGE_S if found.ended else awaited.max_age_s(stream, _GROWING_MAX_AGE_S, reached=reached)
     return text_response(request, text, content_type=MPEGURL, max_age_s=max_age_s)
 
 

@@ -234,7 +234,7 @@ class Indexer:
             open=notes.without_anchor(name), closed=notes.with_closed(name), counters=counters or notes.counters
         )
 
-    async def begin_run(self, camera: str, run: str, *, fragment_us: int | None = None) -> RunIdentity:
+    async def begin_run(self, camera: str, run: str) -> RunIdentity:
         """The identity of a camera's next run: its counters go on where the newest recording ends.
 
         The very first media_sequence is the Unix second, because segments are `immutable` for caches: a camera whose
@@ -258,7 +258,6 @@ class Indexer:
             not_before_wall_us=counters.not_before_wall_us,
             gap_reason=None if is_first else notes.gap_reason,
             longest_picture_s=self._longest_picture_s,
-            fragment_us=fragment_us,
         )
 
 

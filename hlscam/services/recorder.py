@@ -42,8 +42,10 @@ from hlscam.domain.low_latency import fragment_us
 from hlscam.domain.recording import EndReason
 from hlscam.domain.run import RunIdentity, recording_name_pattern
 from hlscam.domain.secrets import redact
+from hlscam.domain.segmenter import holds_several_gops
 from hlscam.domain.source import TestSource
 from hlscam.errors import HlscamError, SourceError
+from hlscam.services.gop import measured_gop
 from hlscam.services.indexer import Indexer
 from hlscam.services.run_follower import RunFollower
 from hlscam.services.run_watch import NOTHING_CAME, RunWatch
@@ -149,7 +151,8 @@ class CameraRecorder:
             return _STOPPED
         self._plan = plan
         token = system_random.token_hex(4)
-        identity = await self._indexer.begin_run(self.camera, token, fragment_us=self._fragment_us(plan))
+        begun = await self._indexer.begin_run(self.camera, token)
+        identity = replace(begun, fragment_us=await self._fragment_us(plan, begun))
         lines: deque[str] = deque(maxlen=_LINES_KEPT)
         follower = RunFollower(
             self._indexer,
@@ -170,12 +173,17 @@ class CameraRecorder:
             self._clock_is_bad |= follower.clock_fault is not None
         return why
 
-    def _fragment_us(self, plan: StreamPlan) -> int:
+    async def _fragment_us(self, plan: StreamPlan, identity: RunIdentity) -> int:
         """What ffmpeg is asked for. Cameras lie about their frame rate: what was measured counts more."""
-        newest = self._indexer.live.stream(self.camera).newest
-        is_measured = newest is not None and not isinstance(self._config.source, TestSource)
-        rate = newest.media.frame_rate if newest and is_measured else plan.frame_rate
-        return fragment_us(self._settings.part_duration_s, rate, plan.sound_s)
+        source, stream = self._config.source, self._indexer.live.stream(self.camera)
+        if isinstance(source, TestSource):
+            rate = plan.frame_rate
+            several = holds_several_gops(source.gop_s, identity.segment_duration_s, identity.target_duration_s)
+            gop_pictures = source.gop_frames if several else None
+        else:
+            rate = stream.newest.media.frame_rate if stream.newest else plan.frame_rate
+            gop_pictures = await measured_gop(self._indexer.archive, stream)
+        return fragment_us(self._settings.part_duration_s, rate, plan.sound_s, gop_pictures)
 
     async def _command(self, identity: RunIdentity, plan: StreamPlan) -> list[str]:
         source, settings = self._config.source, self._settings

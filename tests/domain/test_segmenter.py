@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlscam.domain.segment_table import SegmentEntry
-from hlscam.domain.segmenter import LONGEST_GOP_IN_SEGMENTS, Segmenter
+from hlscam.domain.segmenter import LONGEST_GOP_IN_SEGMENTS, Segmenter, holds_several_gops
 from hlscam.isobmff.fragment import Fragment
 from tests.domain.footage import SOUND_ONLY, TIMESCALE, Cut, any_cuts, fragments, gop, gops
 
@@ -226,3 +226,11 @@ def test_the_open_segment_tells_its_parts() -> None:
     assert (one.open.start_ticks, one.open.end_ticks) == (2 * TIMESCALE, 3 * TIMESCALE)
     one.finish()
     assert one.open is None
+
+
+@pytest.mark.parametrize("target_s", [None, 1, 2])
+@pytest.mark.parametrize("gop_s", [0.5, 0.9, 1, 1.5, 1.9, 2, 2.1])
+def test_which_segments_hold_several_gops_is_known_beforehand(gop_s: float, target_s: int | None) -> None:
+    segmenter = Segmenter(timescale=TIMESCALE, segment_duration_s=2, target_duration_s=target_s)
+    first, *_ = [each for cut in fragments(gops(*[gop_s] * 8)) for each in segmenter.push(cut)]
+    assert holds_several_gops(gop_s, 2, target_s) == (first.duration_ticks > (gop_s + 0.1) * TIMESCALE)

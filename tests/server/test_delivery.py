@@ -13,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from hlscam.domain.config import Config
+from hlscam.server import holding, timelines
+from hlscam.server.range_playlist import Found, rendered
 from tests.rig.playlist_lint import lint, number_of
 from tests.server.replay import Replay
 from tests.server.serving import Answer, Serve, Serving, at, make_config, problem_of
 from tests.server.test_playlists import numbers_in
+from tests.services.test_live import INIT, part
 
 LIVE, TIMELINE = "/hls/gate/live.m3u8?", "/hls/gate/timeline.m3u8?from=0&"
 both = pytest.mark.parametrize("path", [LIVE, TIMELINE], ids=["live", "timeline"])
@@ -134,15 +137,29 @@ async def test_three_segments_ahead_is_too_far(growing: Replay, path: str) -> No
     assert (answer.status, problem_of(answer)["detail"]) == (400, expected)
 
 
+async def test_a_part_beyond_the_advance_part_limit_is_refused(growing: Replay) -> None:
+    """The first of either segment to come is waited for, and what is of a segment that is whole is answered."""
+    wanted = growing.newest + 1
+    for segment in (wanted, wanted + 1):
+        answer = await growing.serving.ask(f"{LIVE}_HLS_msn={segment}&_HLS_part=99")
+        assert (answer.status, problem_of(answer)["detail"]) == (400, f"part 99 of segment {segment} is too far ahead")
+    tasks = [await growing.held(f"{LIVE}_HLS_msn={segment}&_HLS_part=0") for segment in (wanted, wanted + 1)]
+    assert listed(await growing.serving.ask(f"{LIVE}_HLS_msn={growing.newest}&_HLS_part=99"))[-1] == growing.newest
+    growing.grow()
+    growing.grow()
+    assert {listed(each)[-1] for each in await asyncio.gather(*tasks)} == {growing.newest}
+
+
 @both
 async def test_directives_that_nobody_knows_are_ignored(growing: Replay, path: str) -> None:
     """6.2.5: `_HLS_` is reserved for what is yet to come."""
     assert await growing.serving.text(f"{path}_HLS_later=1") == await growing.serving.text(path)
 
 
-async def test_a_part_of_a_timeline_is_in_its_segment(growing: Replay) -> None:
+@pytest.mark.parametrize("part", [0, 99])
+async def test_a_part_of_a_timeline_is_in_its_segment(growing: Replay, part: int) -> None:
     """A timeline has no parts: it has one when it has the segment."""
-    task = await growing.held(f"{TIMELINE}_HLS_msn={growing.newest + 1}&_HLS_part=0")
+    task = await growing.held(f"{TIMELINE}_HLS_msn={growing.newest + 1}&_HLS_part={part}")
     growing.grow()
     assert listed(await task)[-1] == growing.newest
 
@@ -163,6 +180,26 @@ async def test_players_count_on_where_a_power_cut_took_numbers(serve: Serve, own
     answer = await task
     assert listed(answer)[-1] == growing.newest
     assert len((await lint(answer.body.decode()))["segments"]) == counted + 1
+
+
+async def test_nothing_is_hinted_at_that_a_power_cut_took(growing: Replay) -> None:
+    """The next run begins with a higher number.
+
+    Who waits for the part that was hinted at is told at once, and who waits for the playlist when it has more.
+    """
+    stream = Replay(growing.serving, missing=0).stream
+    last = stream.recordings[-1]
+    following, beyond = last.end_media_sequence, last.end_media_sequence + 60
+    assert f'URI="{following}.0.m4s"' in await growing.serving.text(LIVE)
+    hinted = await growing.held(f"/hls/gate/{following}.0.m4s")
+    stream.publish_parts([part(beyond, 0)], INIT)
+    assert (await hinted).status == 404
+    text = await growing.serving.text(LIVE)
+    assert "#EXT-X-PRELOAD-HINT" not in text
+    assert (await lint(text))["segments"]
+    reload = await growing.held(f"{LIVE}_HLS_msn={following}&_HLS_part=0")
+    stream.publish(replace(last, name="next.mp4", first_media_sequence=beyond), INIT)
+    assert listed(await reload)[0] == beyond
 
 
 # Delta updates (6.2.5.1)
@@ -199,6 +236,8 @@ async def test_a_delta_update_leaves_out_what_is_before_the_skip_boundary(days: 
 
 @both
 async def test_with_nothing_to_skip_it_is_whole(growing: Replay, path: str) -> None:
+    """How much was recorded depends on when the archive was made: six segments of a second are no longer than that."""
+    growing = Replay(growing.serving, missing=growing.serving.last_number - growing.serving.first_number - 5)
     assert await growing.serving.text(f"{path}_HLS_skip=YES") == await growing.serving.text(path)
 
 
@@ -213,3 +252,21 @@ async def test_what_was_waited_for_is_kept_for_six_target_durations(growing: Rep
     target_s = int(number_of(answer.body.decode(), "TARGETDURATION"))
     assert answer.headers["cache-control"] == f"public, max-age={6 * target_s}"
     assert (await growing.serving.ask(path)).headers["cache-control"] == "public, max-age=1"
+
+
+async def test_what_is_listed_while_the_answer_is_written_is_not_in_it(
+    growing: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the answer is not kept: it is without what was waited for."""
+    wanted = growing.newest + 1
+    monkeypatch.setattr(holding, "LONGEST_HOLD_S", 0)
+
+    async def slowly_rendered(found: Found) -> str:
+        text = await rendered(found)
+        growing.grow()
+        return text
+
+    monkeypatch.setattr(timelines, "rendered", slowly_rendered)
+    answer = await growing.serving.ask(f"{TIMELINE}_HLS_msn={wanted}")
+    assert (listed(answer)[-1], growing.newest) == (wanted - 1, wanted)
+    assert answer.headers["cache-control"] == "public, max-age=0"

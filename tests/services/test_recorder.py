@@ -294,6 +294,25 @@ async def test_sound_of_real_cameras(tmp_path: Path) -> None:
     assert (media.width, media.height) == (320, 180)
 
 
+async def test_parts_fit_into_the_groups_that_earlier_footage_shows(tmp_path: Path) -> None:
+    """A pattern says itself how its groups are; of a camera the first run is not known. Six pictures would leave four.
+
+    Segments hold two groups of ten pictures.
+    """
+    clip = make_clip(tmp_path / "clip.mp4", seconds=2, size="128x96", rate=25, gop=10)
+    cameras = {"porch": "test:?size=128x96&rate=25&gop_s=0.4&audio=0", "loop": f"file:{clip}"}
+    for _ in range(2):
+        async with Studio(tmp_path / "archive", cameras, recording_s=30) as studio:
+            await studio.segments("loop", 3)
+            await studio.segments("porch", 1)
+    found: dict[str, list[list[int]]] = {}
+    for camera in cameras:
+        rows = await rows_of(studio.root, camera)
+        paths = [studio.root / camera / next(run).name for _, run in groupby(rows, key=lambda row: row.run)]
+        found[camera] = [[each.sample_count for each in fragments_of(path)[:4]] for path in paths]
+    assert found == {"porch": [[5, 5, 5, 5], [5, 5, 5, 5]], "loop": [[6, 4, 6, 4], [5, 5, 5, 5]]}
+
+
 async def test_passwords_are_in_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="hlscam")
     async with RtspCamera(user="viewer", password="right-one-9") as camera:
