@@ -199,6 +199,10 @@ class LiveStreams:
         """All of them."""
         return list(self._streams.values())
 
+    def init_section(self, init_hash: str) -> bytes | None:
+        """An init section that some live playlist may name now."""
+        return next((each.inits[init_hash] for each in self._streams.values() if init_hash in each.inits), None)
+
     def recordings(self) -> list[Recording]:
         """What the live playlists list or listed just now, of all cameras."""
         return [recording for stream in self._streams.values() for recording in stream.recordings]
