@@ -173,13 +173,17 @@ class LiveStream:
 
 
 async def load_from_catalog(stream: LiveStream, catalog: Catalog, segments: int) -> None:
-    """Begin with the newest recordings of the catalog that hold so many segments. Raises CatalogError."""
+    """Begin with the newest recordings of the catalog that hold so many segments. Raises CatalogError.
+
+    A row is as old as the first segment while its recording is open: what the stream knows of that one stays.
+    """
     newest = await catalog.newest(stream.camera, segments)
     for init_hash in {each.init_hash for each in newest}:
         data = await catalog.init_section(init_hash)
         if data is not None:
             stream.inits[init_hash] = data
-    stream.load(newest)
+    known = {each.name: each for each in stream.recordings}
+    stream.load([known.get(row.name, row) if row.is_open else row for row in newest])
 
 
 class LiveStreams:
