@@ -63,6 +63,16 @@ class LiveStream:
         self._recordings = list(recordings)
         self._tell()
 
+    def blank(self) -> LiveStream:
+        """Another one of this camera that nobody looks at, to be filled and then shown by `show`."""
+        return LiveStream(self.camera, self._window_s, self._part_duration_s)
+
+    def show(self, other: LiveStream) -> None:
+        """Be what another one of this camera has become, all at once; that one is not used any more."""
+        self.inits, self._parts, self._recordings = other.inits, other._parts, other._recordings
+        self._cut_by, self._part_target = other._cut_by, other._part_target
+        self._tell()
+
     def publish(self, recording: Recording, init: InitSection, parts: Sequence[Part] = ()) -> None:
         """A recording is new, or has new segments, or is closed; and `parts`, those that are new of it."""
         self._add_parts(parts, recording.target_duration_s)
