@@ -121,6 +121,13 @@ class LiveStream:
         oldest = next(recent, last.media_sequence)
         self._parts = [each for each in joined if each.media_sequence >= oldest]
 
+    def missing_parts(self, recording: Recording) -> range:
+        """The indices of the segments, of a recording that has ended, whose parts belong here and may not all be."""
+        kept_s = _PARTS_KEPT_TARGETS * recording.target_duration_s
+        spans = last_spans([recording], duration_s=kept_s, at_least=1)
+        known = self._parts[-1].media_sequence - recording.first_media_sequence if self._parts else 0
+        return range(max(spans[0].first, known), spans[0].end) if spans else range(0)
+
     def withdraw(self, name: str) -> None:
         """A recording is no longer there."""
         self._parts = [each for each in self._parts if each.name != name]

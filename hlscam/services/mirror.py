@@ -25,11 +25,13 @@ from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, first_of
 from hlscam.domain.camera_notes import Anchor, CameraNotes
 from hlscam.domain.camera_state import CameraState, CameraStatus
+from hlscam.domain.part import Part
+from hlscam.domain.recording import Recording
 from hlscam.domain.recording_index import RecordingIndex, RunIndex
 from hlscam.domain.run import RunIdentity
-from hlscam.errors import CatalogError
+from hlscam.errors import CatalogError, HlscamError
 from hlscam.isobmff.init_section import InitSection
-from hlscam.services.keeper import read_sealed
+from hlscam.services.keeper import Kept, read_parts, read_sealed
 from hlscam.services.live import LiveStream, LiveStreams, load_from_catalog
 from hlscam.services.notebook import Notebook
 from hlscam.services.open_recording import OpenRecording
@@ -147,11 +149,21 @@ class CameraMirror:
             followed = self._followed.get(name)
             if row is None or row.is_open or followed is None or followed.index is None:
                 return False
-            self._stream.publish(row, followed.init)
-        elif kept.recording.first_media_sequence >= not_before:
-            self._stream.publish(kept.recording, kept.init)
+            kept = Kept(row, followed.init)
+        if kept.recording.first_media_sequence >= not_before:
+            self._stream.publish(kept.recording, kept.init, await self._last_parts(kept.recording, kept.init))
         self._let_go(name)
         return True
+
+    async def _last_parts(self, ended: Recording, init: InitSection) -> list[Part]:
+        """Those that came since the last look. They are read anew: a torn tail that was read is other bytes now."""
+        known = self._stream.parts[-1].position if self._stream.parts else (-1, -1)
+        try:
+            found = await read_parts(self._archive, ended, self._stream.missing_parts(ended), init)
+        except HlscamError as error:
+            log.warning("%s/%s: its last parts cannot be read: %s", self.camera, ended.name, error.message)
+            return []
+        return [each for each in found if each.position > known]
 
     def _let_go(self, name: str) -> None:
         followed = self._followed.pop(name, None)

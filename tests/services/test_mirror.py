@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +18,13 @@ from hlscam.adapters.archive_lock import archive_lock
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.adapters.watch import ArchiveWatch
 from hlscam.clock import Clock, SystemClock
+from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState
+from hlscam.domain.part import Part
 from hlscam.domain.recording import EndReason
 from hlscam.services.live import LiveStream, LiveStreams
 from hlscam.services.mirror import ArchiveMirror
+from hlscam.services.notebook import Notebook
 from tests.manual_clock import ManualClock
 from tests.rig.waiting import until
 from tests.services.studio import PATTERN, Segment, Studio, ffmpegs, lines_of
@@ -134,6 +137,61 @@ async def first_ends(stream: LiveStream, count: int) -> list[int]:
         await stream.wait_changed()
         ends.append(stream.newest.end_media_sequence if stream.newest else 0)
     return ends
+
+
+class PartsSeen:
+    """Every part that a live edge has had. What is told of one never changes."""
+
+    def __init__(self, stream: LiveStream) -> None:
+        self.stream = stream
+        self.seen: dict[tuple[int, int], Part] = {}
+
+    def look(self) -> None:
+        for each in self.stream.parts:
+            assert self.seen.setdefault(each.position, each) == each
+
+    async def watch(self) -> None:
+        while True:
+            self.look()
+            await self.stream.wait_changed()
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+async def test_the_reader_knows_the_same_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool) -> None:
+    """To the last one of a recording, also where a reader finds that and the recording's end in the same look."""
+    may_look = asyncio.Event()
+    may_look.set()
+
+    class Awaited(Notebook):
+        async def load(self) -> CameraNotes | None:
+            await may_look.wait()
+            return await super().load()
+
+    monkeypatch.setattr("hlscam.services.mirror.Notebook", Awaited)
+    async with AsyncExitStack() as longer:
+        async with Studio(tmp_path, {"porch": PATTERN.replace("audio=0", "audio=1")}) as studio:
+            await studio.segments("porch", 1)
+            reading = await longer.enter_async_context(reader(tmp_path))
+            here, there = PartsSeen(studio.live.stream("porch")), PartsSeen(reading.stream)
+            watching = [asyncio.create_task(each.watch()) for each in (here, there)]
+            await studio.segments("porch", 5)
+            await reading.reaches(newest_lines(studio, 2))
+            await studio.changes("porch", lambda: len(studio.newest("porch").segments) == 2, "in the middle")
+            if is_slow:
+                may_look.clear()
+            await studio.segments("porch", 1)
+        here.look()
+        may_look.set()
+
+        async def is_closed_there() -> bool:
+            return reading.stream.newest is not None and reading.stream.newest == here.stream.newest
+
+        await until(is_closed_there, "the reader knows how it ended")
+        there.look()
+        for each in watching:
+            each.cancel()
+        assert list(reading.stream.parts) == list(here.stream.parts)
+        assert there.seen == {position: part for position, part in here.seen.items() if position >= min(there.seen)}
 
 
 async def test_nobody_waits_for_a_camera_that_cannot_be_looked_at(
