@@ -153,6 +153,7 @@ async def running_reader(
         mirror = ArchiveMirror(archive, catalog, watch, live, clock, _live_segments(config))
         mirror.start(sorted({*config.cameras, *await archive.cameras()}))
         stack.push_async_callback(mirror.stop)
+        await mirror.wait_looked()  # players of the server before us were told more than the catalog knows
         services = _services(config, archive, catalog, live, clock, mirror.notes, lambda: "")
         stack.push_async_callback(services.close)
         url = await stack.enter_async_context(_answering(listeners, services))

@@ -15,13 +15,17 @@ from typing import Any
 import aiohttp
 import m3u8
 import pytest
+from aiohttp import web
 
 from hlscam.adapters.catalog.store import Catalog
-from hlscam.app import running_server
+from hlscam.app import running_reader, running_server
 from hlscam.domain.config import CameraConfig, Config, RetentionConfig
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.source import FileSource
 from hlscam.errors import ArchiveError, ConfigError, HlscamError
+from hlscam.server.application import make_application
+from hlscam.server.page_files import PageFiles
+from hlscam.server.services import Services
 from hlscam.services.live import LiveStream
 from tests.rig.child import Child
 from tests.rig.ffmpeg_tools import make_noise
@@ -211,6 +215,33 @@ async def test_one_unreadable_camera_does_not_keep_the_server_from_starting(tmp_
         porch = server.notes("porch")
         assert porch is not None
         assert "cannot be written: File exists" in porch.status.last_error
+
+
+async def test_a_server_that_starts_beside_a_recorder_answers_with_all_that_was_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a player of the server before it, who waits for what comes next: it answers nobody before it has looked."""
+    config = config_of(tmp_path)
+    config = config.model_copy(update={"archive": config.archive.model_copy(update={"recording_minutes": 60})})
+    async with running_server(config) as server:
+        stream = server.services.live.stream("porch")
+        while stream.newest is None or len(stream.newest.segments) < 4:
+            await stream.wait_changed()
+        end = stream.newest.end_media_sequence
+        page, known_when_it_answered = PageFiles(), list[int]()
+
+        def application(services: Services, page: PageFiles) -> web.Application:
+            newest = services.live.stream("porch").newest
+            known_when_it_answered.append(newest.end_media_sequence if newest else 0)
+            return make_application(services, page)
+
+        monkeypatch.setattr("hlscam.app.make_application", application)
+        monkeypatch.setattr("hlscam.app.PageFiles", lambda: page)  # it takes no time to read
+        async with running_reader(config) as reader, aiohttp.ClientSession() as session:
+            assert known_when_it_answered >= [end]
+            async with session.get(f"{reader.url}hls/porch/live.m3u8?_HLS_msn={end}") as answer:
+                assert answer.status == 200
+                assert f"\n{end}.m4s" in await answer.text()
 
 
 async def test_room_is_kept_and_a_full_disk_is_no_reason_not_to_start(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ duration); `RecordingIndex` takes the fragments of one recording and says at any
 The same code follows a file that grows, takes in one that a crash left behind, and rebuilds a lost catalog, so
 all three give the same numbers.
 
+Facts that were given never change: they are told to players at one moment, after much that has to be waited for.
+
 A recording has no facts until its first segment is whole: only then are its numbers and its start fixed, and from
 then on they never change. A run's first recording waits until the burst is over with which a run begins
 (`RunClock.is_settled`): what is placed by it is seconds late, for the whole run.
@@ -209,6 +211,7 @@ class RecordingIndex:
             duration_ticks=self._listed_ticks,
             size_bytes=self._facts.first_offset + sum(self._table.sizes_bytes),
             media=self._media(),
+            segments=self._table.copy(),  # whoever was given facts sees no segment before it is told
         )
 
     def _first_facts(self) -> Recording:
@@ -231,7 +234,6 @@ class RecordingIndex:
             size_bytes=0,
             target_duration_s=self._segmenter.target_duration_s or self._run.target_duration_s or 1,
             media=self._media(),
-            segments=self._table,
             gap_reason=anchor.gap_reason,
         )
 

@@ -54,6 +54,10 @@ class SegmentTable:
         self.non_sync_bytes.append(entry.non_sync_bytes)
         self.independents.append(entry.independent)
 
+    def copy(self) -> SegmentTable:
+        """The table as it is now: it does not grow with this one."""
+        return SegmentTable(self.sizes_bytes[:], self.durations_ticks[:], self.non_sync_bytes[:], self.independents[:])
+
     def __len__(self) -> int:
         return len(self.sizes_bytes)
 

@@ -160,11 +160,14 @@ class Footage:
         return await self._archive.run(lambda: parts_of_segment(recording, index, data, init))
 
     async def init_section(self, init_hash: str) -> bytes:
-        """An init section by its hash. Raises NotFound."""
+        """An init section by its hash. Raises NotFound.
+
+        The live edge knows a new one first: it is listed with the first part, its row comes with a whole segment.
+        """
         known = self._inits.get(init_hash)
         if known is not None:
             return known
-        data = await self._catalog.init_section(init_hash)
+        data = self._live.init_section(init_hash) or await self._catalog.init_section(init_hash)
         if data is None:
             raise NotFound(f"there is no init section {init_hash!r}")
         self._inits[init_hash] = data

@@ -6,8 +6,7 @@ Long ones are rendered in a thread of their own: three weeks are 900,000 segment
 from __future__ import annotations
 
 import asyncio
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hlscam.domain.listing import media_playlist
 from hlscam.domain.recording import Recording
@@ -53,11 +52,6 @@ class Found:
     @property
     def segments(self) -> int:
         return sum(len(each.segments) for each in self.recordings)
-
-    def as_it_is_now(self) -> Found:
-        """A copy that another thread can read while the indexer adds segments to the open recording."""
-        copied = [replace(each, segments=deepcopy(each.segments)) if each.is_open else each for each in self.recordings]
-        return replace(self, recordings=copied)
 
     def awaited(self) -> Delivery:
         """What a player waits for, by the camera's own numbers: nothing where its playlist does not let it wait.
@@ -157,7 +151,7 @@ async def rendered(found: Found) -> str:
     """The playlist, rendered where it holds up nobody; empty without a single segment."""
     if found.segments <= _RENDER_ON_LOOP_SEGMENTS:
         return found.render()
-    return await asyncio.to_thread(found.as_it_is_now().render)
+    return await asyncio.to_thread(found.render)
 
 
 def _nothing_follows(services: Services, camera: str, to_wall_us: int) -> bool:

@@ -193,7 +193,7 @@ class Viewing:
         if before is not None and before.name != recording.name:
             await self._tell_gap(before, recording)
         if self._begins_row or before is None or _is_border(before, recording):
-            data = self._stream.inits.get(part.init_hash) or await self._services.footage.init_section(part.init_hash)
+            data = await self._services.footage.init_section(part.init_hash)
             await self._socket.send_str(messages.init(recording, self._row_id))
             await self._socket.send_bytes(data)
         self._recording, self._row_id, self._begins_row = recording, None, False

@@ -23,7 +23,6 @@ from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.engine import parse_url
 from hlscam.adapters.catalog.health import beside, damage_of, discard, put_in_place, set_aside
 from hlscam.adapters.catalog.sqlite_file import path_of
-from hlscam.adapters.catalog.statements import as_it_is_now
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.clock import Clock, first_of
 from hlscam.domain.backoff import Backoff
@@ -148,7 +147,7 @@ class CatalogCare:
 
     async def keep(self, recording: Recording, init: InitSection) -> None:
         """Have a row stand for this recording as it is now, instead of all that was told of it before."""
-        fact = _Fact((recording.camera, recording.name), Kept(as_it_is_now(recording), init))
+        fact = _Fact((recording.camera, recording.name), Kept(recording, init))
         if recording.is_open:
             self._open[fact.key] = fact
         else:

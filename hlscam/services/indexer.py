@@ -94,9 +94,12 @@ class Indexer:
     async def recover(self, camera: str) -> None:
         """Make the books agree with the folder, before the first run: take in what a crash left, load the live edge.
 
-        Raises ArchiveError when the folder cannot be read; rows and the live edge stay as they are then.
+        Raises ArchiveError when the folder cannot be read; rows and the live edge stay as they are then. It never goes
+        back where there is one: a follower that failed has listed more than its recording's row says.
         """
-        await self._load_live(camera)
+        listed = list(self.live.stream(camera).recordings)
+        if not listed:
+            await self._load_live(camera)
         notebook = self.notebook(camera)
         if camera not in self._in_order:
             await notebook.load()
@@ -111,7 +114,7 @@ class Indexer:
         for each in taken:  # their rows may still have to wait
             self.live.stream(camera).publish(each.recording, each.init)
         known = self.live.stream(camera).recordings
-        for recording in known:
+        for recording in [*listed, *known]:
             counters = counters.after(recording)
         for anchor in notebook.notes.open:
             if anchor.name not in {each.name for each in known}:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 from hlscam.adapters.archive import Archive, RecordingFile
 from hlscam.domain.camera_notes import Anchor
+from hlscam.domain.part import Part, parts_of_segment
 from hlscam.domain.recording import EndReason, Recording
 from hlscam.domain.recording_facts import from_box, to_box
 from hlscam.domain.recording_index import RunIndex
@@ -99,6 +101,18 @@ def read_sealed_file(archive: Archive, camera: str, name: str) -> Kept | None:
     init, box = found
     recording = _read_box(camera, name, box, size_bytes)
     return Kept(recording, init) if recording is not None and recording.init_hash == init.hash else None
+
+
+async def read_parts(archive: Archive, recording: Recording, indices: range, init: InitSection) -> list[Part]:
+    """The parts of some segments of a recording, as they were when live. Raises ArchiveError or MediaError."""
+    offset = recording.first_offset + sum(recording.segments.sizes_bytes[: indices.start])
+    parts: list[Part] = []
+    for index in indices:
+        size_bytes = recording.segments.sizes_bytes[index]
+        data = await archive.read(recording.camera, recording.name, offset, size_bytes)
+        parts += await archive.run(partial(parts_of_segment, recording, index, data, init.data))
+        offset += size_bytes
+    return parts
 
 
 async def seal(archive: Archive, recording: Recording, *, whole_bytes: int) -> Recording:

@@ -63,6 +63,16 @@ class LiveStream:
         self._recordings = list(recordings)
         self._tell()
 
+    def blank(self) -> LiveStream:
+        """Another one of this camera that nobody looks at, to be filled and then shown by `show`."""
+        return LiveStream(self.camera, self._window_s, self._part_duration_s)
+
+    def show(self, other: LiveStream) -> None:
+        """Be what another one of this camera has become, all at once; that one is not used any more."""
+        self.inits, self._parts, self._recordings = other.inits, other._parts, other._recordings
+        self._cut_by, self._part_target = other._cut_by, other._part_target
+        self._tell()
+
     def publish(self, recording: Recording, init: InitSection, parts: Sequence[Part] = ()) -> None:
         """A recording is new, or has new segments, or is closed; and `parts`, those that are new of it."""
         self._add_parts(parts, recording.target_duration_s)
@@ -110,6 +120,13 @@ class LiveStream:
         recent = (each.media_sequence for each in joined if each.index == 0 and each.wall_us >= from_us)
         oldest = next(recent, last.media_sequence)
         self._parts = [each for each in joined if each.media_sequence >= oldest]
+
+    def missing_parts(self, recording: Recording) -> range:
+        """The indices of the segments, of a recording that has ended, whose parts belong here and may not all be."""
+        kept_s = _PARTS_KEPT_TARGETS * recording.target_duration_s
+        spans = last_spans([recording], duration_s=kept_s, at_least=1)
+        known = self._parts[-1].media_sequence - recording.first_media_sequence if self._parts else 0
+        return range(max(spans[0].first, known), spans[0].end) if spans else range(0)
 
     def withdraw(self, name: str) -> None:
         """A recording is no longer there."""
@@ -173,13 +190,17 @@ class LiveStream:
 
 
 async def load_from_catalog(stream: LiveStream, catalog: Catalog, segments: int) -> None:
-    """Begin with the newest recordings of the catalog that hold so many segments. Raises CatalogError."""
+    """Begin with the newest recordings of the catalog that hold so many segments. Raises CatalogError.
+
+    A row is as old as the first segment while its recording is open: what the stream knows of that one stays.
+    """
     newest = await catalog.newest(stream.camera, segments)
     for init_hash in {each.init_hash for each in newest}:
         data = await catalog.init_section(init_hash)
         if data is not None:
             stream.inits[init_hash] = data
-    stream.load(newest)
+    known = {each.name: each for each in stream.recordings}
+    stream.load([known.get(row.name, row) if row.is_open else row for row in newest])
 
 
 class LiveStreams:
@@ -198,6 +219,10 @@ class LiveStreams:
     def streams(self) -> list[LiveStream]:
         """All of them."""
         return list(self._streams.values())
+
+    def init_section(self, init_hash: str) -> bytes | None:
+        """An init section that some live playlist may name now."""
+        return next((each.inits[init_hash] for each in self._streams.values() if init_hash in each.inits), None)
 
     def recordings(self) -> list[Recording]:
         """What the live playlists list or listed just now, of all cameras."""

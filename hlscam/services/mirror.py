@@ -5,6 +5,9 @@ progress; with the anchor and the file itself a reader knows every segment that 
 What was closed says so in its own box, and what is older comes from the catalog, which is only read here. Nothing is
 written, so any number of servers may run on one archive, and come and go while recording goes on.
 
+The first look at a camera is told when it is complete: the catalog knows an open recording as it was with one segment,
+and a server that starts again shows nothing older than what players have seen of the one before.
+
 A camera's mirror looks again whenever something in its folder changes, and now and then in case an event was lost.
 """
 
@@ -19,14 +22,16 @@ from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import is_locked
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.adapters.watch import ArchiveWatch
-from hlscam.clock import Clock
+from hlscam.clock import Clock, first_of
 from hlscam.domain.camera_notes import Anchor, CameraNotes
 from hlscam.domain.camera_state import CameraState, CameraStatus
+from hlscam.domain.part import Part
+from hlscam.domain.recording import Recording
 from hlscam.domain.recording_index import RecordingIndex, RunIndex
 from hlscam.domain.run import RunIdentity
-from hlscam.errors import CatalogError
+from hlscam.errors import CatalogError, HlscamError
 from hlscam.isobmff.init_section import InitSection
-from hlscam.services.keeper import read_sealed
+from hlscam.services.keeper import Kept, read_parts, read_sealed
 from hlscam.services.live import LiveStream, LiveStreams, load_from_catalog
 from hlscam.services.notebook import Notebook
 from hlscam.services.open_recording import OpenRecording
@@ -34,6 +39,7 @@ from hlscam.services.open_recording import OpenRecording
 log = logging.getLogger(__name__)
 
 _LONGEST_REST_S = 5.0
+_LONGEST_FIRST_LOOK_S = 10.0
 _ABSENT = CameraStatus(CameraState.STOPPED, 0, "nothing records here (start `hlscam record`)")
 
 
@@ -47,7 +53,10 @@ class CameraMirror:
         self._archive, self._catalog = archive, catalog
         self._watch = watch
         self._changed = watch.changed(camera)
-        self._stream = stream
+        self.has_looked = asyncio.Event()
+        """Set when it was looked for the first time, with or without success."""
+        self._shown = stream
+        self._stream = stream.blank()
         self._segments = segments
         self._notebook = Notebook(archive, camera)
         self._followed: dict[str, OpenRecording] = {}
@@ -70,6 +79,8 @@ class CameraMirror:
                     if not failing:
                         log.warning("camera %s: its live edge waits: %s", self.camera, error)
                     failing = True
+                finally:
+                    self.has_looked.set()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), _LONGEST_REST_S)
         finally:
@@ -81,7 +92,12 @@ class CameraMirror:
         if not self._is_loaded:
             await load_from_catalog(self._stream, self._catalog, self._segments)
             self._is_loaded = True
-        notes = await self._notebook.load() or self.notes
+        await self._follow(await self._notebook.load() or self.notes)
+        if self._stream is not self._shown:
+            self._shown.show(self._stream)
+            self._stream = self._shown
+
+    async def _follow(self, notes: CameraNotes) -> None:
         if not await self._close_all(notes):
             return  # what comes after would take the numbers of what is missing
         for anchor in notes.open:
@@ -133,11 +149,21 @@ class CameraMirror:
             followed = self._followed.get(name)
             if row is None or row.is_open or followed is None or followed.index is None:
                 return False
-            self._stream.publish(row, followed.init)
-        elif kept.recording.first_media_sequence >= not_before:
-            self._stream.publish(kept.recording, kept.init)
+            kept = Kept(row, followed.init)
+        if kept.recording.first_media_sequence >= not_before:
+            self._stream.publish(kept.recording, kept.init, await self._last_parts(kept.recording, kept.init))
         self._let_go(name)
         return True
+
+    async def _last_parts(self, ended: Recording, init: InitSection) -> list[Part]:
+        """Those that came since the last look. They are read anew: a torn tail that was read is other bytes now."""
+        known = self._stream.parts[-1].position if self._stream.parts else (-1, -1)
+        try:
+            found = await read_parts(self._archive, ended, self._stream.missing_parts(ended), init)
+        except HlscamError as error:
+            log.warning("%s/%s: its last parts cannot be read: %s", self.camera, ended.name, error.message)
+            return []
+        return [each for each in found if each.position > known]
 
     def _let_go(self, name: str) -> None:
         followed = self._followed.pop(name, None)
@@ -176,6 +202,15 @@ class ArchiveMirror:
             self._mirrors[camera] = mirror
             self._tasks.append(asyncio.create_task(mirror.run(), name=f"mirror {camera}"))
         self._tasks.append(asyncio.create_task(self._watch_recorder(), name="watch the recorder"))
+
+    async def wait_looked(self) -> None:
+        """Until every camera was looked at once, whatever came of it; not for ever where a disk does not answer."""
+
+        async def have_looked() -> None:
+            for each in self._mirrors.values():
+                await each.has_looked.wait()
+
+        await first_of(have_looked(), self._clock.sleep(_LONGEST_FIRST_LOOK_S))
 
     async def stop(self) -> None:
         """Let go of all files. Idempotent."""

@@ -76,6 +76,19 @@ def test_a_recording_as_it_grows() -> None:
     assert final.duration_ticks == sum(final.segments.durations_ticks) == 4.5 * TIMESCALE
 
 
+def test_facts_that_were_given_never_change() -> None:
+    """They are what is listed until others are told: a segment more is nobody's business before that."""
+    index = RunIndex(identity()).open_recording("a.mp4", init_section())
+    given: list[tuple[Recording, int, bytes]] = []
+    for fragment in fragments(gops(2, 2, 2, 2)):
+        if index.add(fragment, arrival_wall_us=NOON_WALL_US + _us(fragment.end_decode_ticks)):
+            assert index.facts is not None
+            given.append((index.facts, index.facts.end_media_sequence, index.facts.segments.pack()))
+    index.finish(EndReason.STOPPED, size_bytes=999, last_write_wall_us=0)
+    assert [end for _, end, _ in given] == [1001, 1002, 1003]
+    assert all((each.end_media_sequence, each.segments.pack()) == (end, packed) for each, end, packed in given)
+
+
 @given(any_cuts, st.sampled_from([None, 2, 4]), st.data())
 def test_facts_come_with_the_first_segment_and_then_stand(
     cuts: list[Cut], target_s: int | None, data: st.DataObject

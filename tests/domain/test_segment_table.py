@@ -43,6 +43,14 @@ def test_its_rows_are_found_by_index() -> None:
     assert len(table) == 5
 
 
+def test_a_copy_does_not_grow_with_the_table() -> None:
+    table = SegmentTable.of([SegmentEntry(1, 2, 3, independent=True)])
+    copied = table.copy()
+    assert copied == table
+    table.append(SegmentEntry(4, 5, 6, independent=False))
+    assert list(copied) == [SegmentEntry(1, 2, 3, independent=True)]
+
+
 def _packed(count: int, raw: bytes, version: int = 1) -> bytes:
     return struct.pack(">BI", version, count) + zlib.compress(raw)
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hlscam.adapters.archive import Archive
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.domain.config import Config
+from hlscam.domain.part import Part
 from hlscam.domain.recording import Recording
 from hlscam.errors import ArchiveError, Gone, NotFound
 from hlscam.server.footage import Footage
@@ -21,6 +22,7 @@ from hlscam.server.segment_cache import SegmentCache
 from hlscam.services.live import LiveStreams
 from hlscam.units import US_PER_S
 from tests.adapters.catalog.samples import INIT_HASH, INIT_SECTION, recording, segments_of
+from tests.domain.footage import init_section
 
 
 def opened(index: int, segments: int) -> Recording:
@@ -37,8 +39,9 @@ class Rows:
 
     def __init__(self, catalog: Catalog, folder: Path) -> None:
         self.catalog = catalog
+        self.archive = Archive(folder)
         self.live = LiveStreams(window_s=12)
-        self.footage = Footage(Config(), Archive(folder), catalog, self.live, SegmentCache(0))
+        self.footage = Footage(Config(), self.archive, catalog, self.live, SegmentCache(0))
 
     async def tell(self, in_catalog: list[Recording], at_edge: list[Recording]) -> None:
         await self.catalog.put_recordings(in_catalog)
@@ -229,6 +232,35 @@ async def test_a_missing_file_is_no_reason_to_forget(rows: Rows) -> None:
         await rows.footage.segment(found, index)
     with pytest.raises(Gone):
         await rows.footage.locate("porch", 0)
+
+
+async def test_an_init_section_can_be_had_as_soon_as_it_is_listed(rows: Rows) -> None:
+    """With the first part of another kind of media: its row comes with the first whole segment, or much later."""
+    await rows.tell(OLD, OLD[1:])
+    other, name = init_section("b"), opened(3, 0).name
+    data = bytes(range(100))
+    path = rows.archive.path("porch", name)
+    path.parent.mkdir()
+    path.write_bytes(data)
+    first = Part(
+        media_sequence=OLD[-1].end_media_sequence,
+        index=0,
+        name=name,
+        offset=20,
+        size_bytes=80,
+        start_ticks=0,
+        duration_ticks=30_000,
+        timescale=90_000,
+        independent=True,
+        wall_us=OLD[-1].end_wall_us,
+        init_hash=other.hash,
+        opens_run=True,
+    )
+    with pytest.raises(NotFound):
+        await rows.footage.init_section(other.hash)
+    rows.live.stream("porch").publish_parts([first], other)
+    assert await rows.footage.init_section(other.hash) == other.data
+    assert await rows.footage.part("porch", first) == other.data + data[20:]
 
 
 async def test_cameras_configured_first(rows: Rows) -> None:

@@ -7,9 +7,11 @@ that is there.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,14 +21,18 @@ import pytest
 import pytest_asyncio
 
 from hlscam.app import running_server
-from tests.rig.ffmpeg_tools import decode
+from hlscam.domain.config import CameraConfig
+from hlscam.domain.source import parse_source
+from tests.rig.ffmpeg_tools import decode, make_clip
 from tests.rig.playlist_lint import lint_all, number_of
 from tests.server.serving import CAMERA, HOLE_S, LaterClock, make_config, newest_count, until_changed
 from tests.server.test_growing import Growing
+from tests.services.studio import ffmpegs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 STATES = 20
 _PART = re.compile(r'#EXT-X-PART:DURATION=([0-9.]+),URI="(\d+)\.(\d+)\.m4s"(,INDEPENDENT=YES)?')
+_LISTED = re.compile(r'#EXT-X-(?:MAP|PART):.*?URI="([^"]+)"')
 _SEGMENT = re.compile(r"#EXTINF:([0-9.]+),\n(\d+)\.m4s")
 
 
@@ -112,8 +118,60 @@ async def test_every_state_says_what_low_latency_needs(states: list[State]) -> N
         assert "#EXT-X-ENDLIST" not in each.text
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The states of a live playlist across a change of the run, and the body of all that they listed, by its URI."""
+
+    states: list[State]
+    bodies: dict[str, bytes]
+
+
+async def watch_a_new_run(growing: Growing, before: Callable[[], object]) -> Watched:
+    """Kill the camera's ffmpeg when `before` was done; until the next run has a whole segment, fetch all at once."""
+    await growing.until(lambda: newest_count(growing.stream) >= 2)
+    run, watched = growing.newest.run, Watched([await state(growing)], {})
+    await asyncio.to_thread(before)
+    os.kill(ffmpegs(growing.folder / CAMERA)[0], signal.SIGKILL)
+    is_over = False
+    while not is_over:
+        is_over = growing.newest.run != run
+        number, index = watched.states[-1].newest
+        now = await state(growing, f"?_HLS_msn={number}&_HLS_part={index}")
+        watched.states.append(now)
+        for uri in _LISTED.findall(now.text):
+            if uri not in watched.bodies:
+                status, _, watched.bodies[uri] = await growing.get(f"/hls/{CAMERA}/{uri}")
+                assert status == 200, (uri, now.text)
+    return watched
+
+
+@pytest.mark.parametrize("size", ["320x180", "160x90"])
+async def test_what_is_said_of_a_run_stands_before_its_first_part(tmp_path: Path, size: str) -> None:
+    """4.4.4.9: discontinuity, map and date, from its first part on; and all that is listed can be had at once."""
+    clip = make_clip(tmp_path / "clip.mp4", seconds=2, rate=15, gop=15)
+    config = make_config(tmp_path / "archive", recording_s=60)
+    camera = CameraConfig(source=parse_source(f"file:{clip}", tmp_path))
+    config = config.model_copy(update={"cameras": {CAMERA: camera}})
+    async with running_server(config) as server, aiohttp.ClientSession() as client:
+        growing = Growing(server, client, config.archive.path)
+        watched = await watch_a_new_run(growing, lambda: make_clip(clip, seconds=2, size=size, rate=15, gop=15))
+        first = growing.newest.first_media_sequence
+        new_map = f"init-{growing.newest.init_hash}.mp4"
+    begun = [each for each in watched.states if (first, 0) in each.positions]
+    assert {first in each.segments for each in begun} == {True, False}, "as a part alone, and as a whole segment"
+    is_changed = size != "320x180"
+    said = ["DISCONTINUITY", *(["MAP"] if is_changed else []), "PROGRAM-DATE-TIME", "PART"]
+    for each in begun:
+        before = re.split(r"^\d+\.m4s$", each.text.partition(f'URI="{first}.0.m4s"')[0], flags=re.MULTILINE)[-1]
+        assert re.findall(r"#EXT-X-(DISCONTINUITY|MAP|PROGRAM-DATE-TIME|PART)\b", before) == said, each.text
+        assert re.findall(r'#EXT-X-MAP:URI="([^"]+)"', each.text)[-1] == new_map
+    assert len({uri for uri in watched.bodies if uri.startswith("init-")}) == 1 + is_changed
+    assert watched.bodies[f"{first}.0.m4s"].startswith(watched.bodies[new_map])
+    await lint_all([each.text for each in watched.states])
+
+
 async def test_what_is_said_of_a_segment_stands_before_its_first_part(states: list[State]) -> None:
-    """4.4.4.9: EXT-X-DISCONTINUITY, EXT-X-MAP and EXT-X-PROGRAM-DATE-TIME hold for the parts too."""
+    """4.4.4.9: where a recording begins, EXT-X-MAP and EXT-X-PROGRAM-DATE-TIME hold for the parts too."""
     for each in states:
         for segment in re.split(r"^\d+\.m4s$", each.text, flags=re.MULTILINE):
             _, part, rest = segment.partition("#EXT-X-PART:")

@@ -22,6 +22,7 @@ from hlscam.domain.source import parse_source
 from hlscam.errors import ArchiveError
 from hlscam.services.books import check_archive, reindex_archive
 from hlscam.services.keeper import read_sealed
+from hlscam.services.open_recording import OpenRecording
 from hlscam.services.progress import Progress
 from hlscam.services.run_follower import RunFollower
 from tests.manual_clock import ManualClock
@@ -198,6 +199,44 @@ async def test_what_a_full_disk_left_unsealed_is_sealed_when_there_is_room(
     await record_into(second, growing)
     await follower.finish(EndReason.STOPPED)
     assert [each.name for each in studio.live.stream("porch").recordings] == [first.name, second.name]
+
+
+@pytest.mark.parametrize("then", ["it is taken in", "it has no row", "it cannot be read"])
+async def test_the_live_edge_does_not_go_back_after_a_follower_that_failed(
+    studio: Studio, growing: bytes, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
+    """A recording's row is as old as its first segment, and may have to wait; what players were told is more."""
+
+    async def nothing(*_: object) -> None: ...
+
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError("broken")
+
+    with monkeypatch.context() as broken:
+        if then == "it has no row":
+            broken.setattr(studio.indexer.care, "keep", nothing)
+        follower = await begin(studio, "aaaa")
+        await record_into(studio.root / "porch" / "20261122T120000Z-aaaa.mp4", growing)
+        end = (await listed(studio, 2)).end_media_sequence
+        broken.setattr(OpenRecording, "read", fail)
+        with pytest.raises(OSError, match="broken"):
+            await follower.finish(EndReason.CRASHED)
+    assert all(row.end_media_sequence < end for row in await studio.catalog.recordings("porch"))
+    if then == "it cannot be read":
+        monkeypatch.setattr("hlscam.services.indexer.take_in", fail)
+    ends: list[int] = []
+    watching = asyncio.create_task(_watch_ends(studio, ends))
+    assert (await studio.indexer.begin_run("porch", "bbbb")).media_sequence >= end
+    await asyncio.sleep(0)
+    watching.cancel()
+    assert min(ends) >= end
+
+
+async def _watch_ends(studio: Studio, ends: list[int]) -> None:
+    stream = studio.live.stream("porch")
+    while True:
+        await stream.wait_changed()
+        ends.append(stream.newest.end_media_sequence if stream.newest else 0)
 
 
 async def test_what_is_removed_before_it_could_be_sealed_is_forgotten(studio: Studio, growing: bytes) -> None:

@@ -84,6 +84,18 @@ def test_parts_of_the_last_three_target_durations_are_kept_by_whole_segments() -
     assert stream.parts == []
 
 
+def test_the_parts_that_a_recording_which_ended_still_owes() -> None:
+    """Those of its last three target durations, from the newest that is known on."""
+    stream = LiveStream("porch", 10)
+    ended = replace(recording(0, 8, first=20), end_reason=EndReason.STOPPED)
+    assert list(stream.missing_parts(ended)) == [5, 6, 7]
+    stream.publish_parts([part(26, 0)], INIT)
+    assert list(stream.missing_parts(ended)) == [6, 7]
+    stream.publish_parts([part(28, 0)], INIT)
+    assert list(stream.missing_parts(ended)) == []
+    assert list(stream.missing_parts(recording(0, 0))) == []
+
+
 def test_the_part_target_is_of_the_fragments_that_the_run_says_it_has() -> None:
     """Also where a server that has just started knew the run's closed recordings first, as the catalog has them."""
     init = replace(INIT, comment=replace(identity(), run="aaaa", fragment_us=693_000).to_comment())

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +17,15 @@ from hlscam.adapters.archive import Archive
 from hlscam.adapters.archive_lock import archive_lock
 from hlscam.adapters.catalog.store import Catalog
 from hlscam.adapters.watch import ArchiveWatch
-from hlscam.clock import SystemClock
+from hlscam.clock import Clock, SystemClock
+from hlscam.domain.camera_notes import CameraNotes
 from hlscam.domain.camera_state import CameraState
+from hlscam.domain.part import Part
 from hlscam.domain.recording import EndReason
 from hlscam.services.live import LiveStream, LiveStreams
 from hlscam.services.mirror import ArchiveMirror
+from hlscam.services.notebook import Notebook
+from tests.manual_clock import ManualClock
 from tests.rig.waiting import until
 from tests.services.studio import PATTERN, Segment, Studio, ffmpegs, lines_of
 
@@ -51,13 +55,13 @@ class Reader:
 
 
 @asynccontextmanager
-async def reader(root: Path) -> AsyncIterator[Reader]:
+async def reader(root: Path, clock: Clock | None = None) -> AsyncIterator[Reader]:
     archive = Archive(root)
     catalog = await Catalog.open(f"sqlite:///{root / 'catalog.sqlite3'}", read_only=True)
     watch = ArchiveWatch(root)
     await asyncio.to_thread(watch.start)
     live = LiveStreams(30)
-    mirror = ArchiveMirror(archive, catalog, watch, live, SystemClock(), 65)
+    mirror = ArchiveMirror(archive, catalog, watch, live, clock or SystemClock(), 65)
     mirror.start(["porch"])
     try:
         yield Reader(mirror, live)
@@ -110,6 +114,107 @@ async def test_a_reader_that_starts_in_the_middle_knows_the_recording_from_its_s
             await reading.reaches(wanted)
             await studio.segments("porch", 2)
             await reading.reaches(newest_lines(studio))
+
+
+async def test_a_reader_that_starts_in_the_middle_never_shows_less_than_was_listed(tmp_path: Path) -> None:
+    """The catalog has the recording with one segment; a player that was told of the others counts on from there."""
+    async with Studio(tmp_path, {"porch": PATTERN}, recording_s=3600) as studio:
+        await studio.segments("porch", 5)
+        listed, (row,) = studio.newest("porch").end_media_sequence, await studio.catalog.recordings("porch")
+        assert row.end_media_sequence < listed
+        async with reader(tmp_path) as reading:
+            watching = asyncio.create_task(first_ends(reading.stream, 3))
+            await reading.mirror.wait_looked()
+            assert reading.stream.version == 1, "all at once"
+            assert reading.stream.parts
+            assert min(await watching) >= listed
+
+
+async def first_ends(stream: LiveStream, count: int) -> list[int]:
+    """What comes next according to each of the first states of a live edge."""
+    ends: list[int] = []
+    while len(ends) < count:
+        await stream.wait_changed()
+        ends.append(stream.newest.end_media_sequence if stream.newest else 0)
+    return ends
+
+
+class PartsSeen:
+    """Every part that a live edge has had. What is told of one never changes."""
+
+    def __init__(self, stream: LiveStream) -> None:
+        self.stream = stream
+        self.seen: dict[tuple[int, int], Part] = {}
+
+    def look(self) -> None:
+        for each in self.stream.parts:
+            assert self.seen.setdefault(each.position, each) == each
+
+    async def watch(self) -> None:
+        while True:
+            self.look()
+            await self.stream.wait_changed()
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+async def test_the_reader_knows_the_same_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool) -> None:
+    """To the last one of a recording, also where a reader finds that and the recording's end in the same look."""
+    may_look = asyncio.Event()
+    may_look.set()
+
+    class Awaited(Notebook):
+        async def load(self) -> CameraNotes | None:
+            await may_look.wait()
+            return await super().load()
+
+    monkeypatch.setattr("hlscam.services.mirror.Notebook", Awaited)
+    async with AsyncExitStack() as longer:
+        async with Studio(tmp_path, {"porch": PATTERN.replace("audio=0", "audio=1")}) as studio:
+            await studio.segments("porch", 1)
+            reading = await longer.enter_async_context(reader(tmp_path))
+            here, there = PartsSeen(studio.live.stream("porch")), PartsSeen(reading.stream)
+            watching = [asyncio.create_task(each.watch()) for each in (here, there)]
+            await studio.segments("porch", 5)
+            await reading.reaches(newest_lines(studio, 2))
+            await studio.changes("porch", lambda: len(studio.newest("porch").segments) == 2, "in the middle")
+            if is_slow:
+                may_look.clear()
+            await studio.segments("porch", 1)
+        here.look()
+        may_look.set()
+
+        async def is_closed_there() -> bool:
+            return reading.stream.newest is not None and reading.stream.newest == here.stream.newest
+
+        await until(is_closed_there, "the reader knows how it ended")
+        there.look()
+        for each in watching:
+            each.cancel()
+        assert list(reading.stream.parts) == list(here.stream.parts)
+        assert there.seen == {position: part for position, part in here.seen.items() if position >= min(there.seen)}
+
+
+async def test_nobody_waits_for_a_camera_that_cannot_be_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has nothing yet, and one is on a disk that does not answer."""
+    async with reader(tmp_path) as reading:
+        await reading.mirror.wait_looked()
+        assert reading.stream.newest is None
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("hlscam.services.mirror.load_from_catalog", never)
+    clock = ManualClock()
+    async with reader(tmp_path, clock) as reading:
+        waiting = asyncio.create_task(reading.mirror.wait_looked())
+        await clock.wait_sleeping(2)
+        clock.advance(9)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        clock.advance(1)
+        await waiting
 
 
 async def test_a_reader_that_is_there_first_waits_for_the_recorder(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ All of it runs in the catalog's threads, inside the transaction of the connectio
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from copy import deepcopy
-from dataclasses import replace
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -43,11 +41,6 @@ def put_recordings(connection: Connection, recordings: Iterable[Recording]) -> N
                 add_camera(connection, recording.camera, recording.target_duration_s)
                 known.add(recording.camera)
         _replace(connection, batch)
-
-
-def as_it_is_now(recording: Recording) -> Recording:
-    """A copy that the writer's thread can read while the event loop appends segments to an open recording."""
-    return recording if not recording.is_open else replace(recording, segments=deepcopy(recording.segments))
 
 
 def _replace(connection: Connection, recordings: list[Recording]) -> None:

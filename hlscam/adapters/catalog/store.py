@@ -112,7 +112,7 @@ class Catalog:
         self, recordings: Iterable[Recording], init_sections: Mapping[str, bytes] | None = None
     ) -> None:
         """`put_recording` for many, with the init sections that they need: all or none."""
-        taken = [statements.as_it_is_now(recording) for recording in recordings]
+        taken = list(recordings)
         inits = dict(init_sections or {})
 
         def work(connection: Connection) -> None:

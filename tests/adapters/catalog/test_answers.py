@@ -212,16 +212,6 @@ async def test_of_two_versions_in_one_batch_the_later_stays(catalog: Catalog) ->
     assert await catalog.recordings("porch") == [closed]
 
 
-async def test_an_open_recording_is_written_as_it_was_when_put(catalog: Catalog) -> None:
-    growing = recording(0, end_reason=None)
-    as_put = replace(growing, segments=type(growing.segments).of(growing.segments))
-    writing = asyncio.ensure_future(catalog.put_recording(growing))
-    await asyncio.sleep(0)  # the call runs up to where it waits for its thread
-    growing.segments.append(growing.segments[0])
-    await writing
-    assert await catalog.recording("porch", growing.name) == as_put
-
-
 async def test_removing_forgets_one(catalog: Catalog) -> None:
     await catalog.put_recordings([recording(0), recording(1)])
     await catalog.remove_recording("porch", recording(0).name)
