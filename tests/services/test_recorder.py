@@ -53,12 +53,14 @@ async def rows_of(root: Path, camera: str) -> list[Recording]:
 
 @pytest.mark.parametrize("camera", CAMERAS)
 async def test_recordings_roll_at_multiples_of_utc(life: Life, camera: str) -> None:
+    """One in each slot of 2 s; the clock that ffmpeg names by is some ms behind the one it cuts by."""
     rows = await rows_of(life.root, camera)
     assert len(rows) > len({row.run for row in rows})
     for _, run in groupby(rows, key=lambda row: row.run):
         names = [row.name for row in run]
-        slots = [int(name[9:11]) * 1800 + int(name[11:13]) * 30 + int(name[13:15]) // RECORDING_S for name in names]
-        assert [after - before for before, after in pairwise(slots)] == [1] * (len(slots) - 1)
+        seconds = [int(name[9:11]) * 3600 + int(name[11:13]) * 60 + int(name[13:15]) for name in names]
+        firsts = [{(each + behind_s) // RECORDING_S - at for behind_s in (0, 1)} for at, each in enumerate(seconds)]
+        assert set.intersection(*firsts), names
 
 
 @pytest.mark.parametrize("camera", CAMERAS)
