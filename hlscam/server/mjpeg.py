@@ -180,16 +180,16 @@ async def _past(services: Services, asked: _Asked, begin: _Beginning, room: Exit
                 if frame.awaited and live is None:
                     with suppress(NotReady):  # our own decoder does as well
                         live = await stack.enter_async_context(_looking(services, asked))
-                if live is not None and live.since(frame.position) is not None:
+                if live is not None and live.since(frame) is not None:
                     break
         room.close()
         if live is not None:
-            while missed := live.since(frame.position):
+            while missed := live.since(frame):
                 for frame in missed:
                     yield frame
             newest = await stack.enter_async_context(aclosing(_newest(services, asked, live)))
             async for newer in newest:
-                if newer.position != frame.position:
+                if newer.is_after(frame):
                     yield newer
 
 

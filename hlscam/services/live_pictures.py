@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 
 from hlscam.clock import Clock, to_the_end
-from hlscam.domain.position import PicturePosition
 from hlscam.errors import HlscamError
 from hlscam.services.motion import Feed, Frame, Motion, Pacer
 from hlscam.units import US_PER_S
@@ -66,11 +65,11 @@ class LivePictures:
             await self._changed.wait()
         return self.newest
 
-    def since(self, position: PicturePosition) -> list[Frame] | None:
-        """All pictures after that one that were shown until now; None where it is not among those last shown."""
-        shown = list(self._shown)
-        at = next((index for index, each in enumerate(shown) if each.position == position), None)
-        return None if at is None else shown[at + 1 :]
+    def since(self, frame: Frame) -> list[Frame] | None:
+        """All pictures after that one that were shown until now; None where they are not all known."""
+        if not self._shown or self._shown[0].is_after(frame):
+            return None
+        return [each for each in self._shown if each.is_after(frame)]
 
     async def close(self) -> None:
         """End the decoder."""

@@ -52,6 +52,10 @@ class Frame:
     jpeg: bytes
     awaited: bool
 
+    def is_after(self, other: Frame) -> bool:
+        """Whether it was taken later: by time within a run, where a cut GOP puts positions out of order."""
+        return self.wall_us > other.wall_us if self.run == other.run else self.position > other.position
+
     def goes_on(self, before: Frame) -> bool:
         """Whether no footage is missing between the one before and this one."""
         return self.run == before.run and self.position.media_sequence <= before.position.media_sequence + 1

@@ -35,7 +35,7 @@ def archive_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_gop_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One closed recording of camera `gate`, of GOPs that are cut between segments. Shared, so it is only read."""
+    """Closed recordings of camera `gate`, of GOPs that are cut between segments. Shared, so it is only read."""
     folder = tmp_path_factory.mktemp("long_gop") / "archive"
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, record_long_gop(folder)).result()

@@ -88,7 +88,7 @@ async def record(folder: Path) -> None:
 
 
 async def record_long_gop(folder: Path) -> None:
-    """One recording, which ends with segments that begin without a sync sample."""
+    """A recording which ends with segments that begin without a sync sample; where the minute was over, one before."""
     config = make_config(folder, recording_s=60, source=LONG_GOP_SOURCE)
     async with running_server(config) as server:
         stream = server.services.live.stream(CAMERA)

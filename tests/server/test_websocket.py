@@ -404,8 +404,8 @@ async def test_a_file_that_somebody_removed_is_stepped_over(serve: Serve, own_fo
 async def test_where_the_live_edge_has_no_sync_sample_an_older_segment_has(serve: Serve, long_gop_folder: Path) -> None:
     """Its GOP is longer than what is kept of parts: live begins at a sync sample, and so does any moment just now."""
     serving = await serve(make_config(long_gop_folder))
-    (recording,) = serving.recordings
-    begun = [at for at, is_independent in enumerate(recording.segments.independents) if is_independent]
+    recording = serving.recordings[-1]
+    begun = [index for index, is_independent in enumerate(recording.segments.independents) if is_independent]
     assert begun[-1] < len(recording.segments) - 1, "the last segment begins without a sync sample"
     edge = await serving.services.footage.parts(CAMERA, serving.last_number)
     init = read_init_section(await serving.services.footage.init_section(recording.init_hash))
