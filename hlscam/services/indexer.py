@@ -116,8 +116,11 @@ class Indexer:
         known = self.live.stream(camera).recordings
         for recording in [*listed, *known]:
             counters = counters.after(recording)
+        # The row of an open one is as old as its first segment.
+        sure = {each.name for each in [*listed, *(each.recording for each in taken)]}
+        sure |= {each.name for each in known if not each.is_open}
         for anchor in notebook.notes.open:
-            if anchor.name not in {each.name for each in known}:
+            if anchor.name not in sure:
                 counters = self._beyond(anchor, counters)
         if notebook.notes.may_miss_footage(self.boot):
             counters = replace(counters, media_sequence=max(counters.media_sequence, notebook.notes.listed_below))

@@ -207,29 +207,49 @@ async def test_the_live_edge_does_not_go_back_after_a_follower_that_failed(
 ) -> None:
     """A recording's row is as old as its first segment, and may have to wait; what players were told is more."""
 
-    async def nothing(*_: object) -> None: ...
-
-    async def fail(*_: object, **__: object) -> None:
-        raise OSError("broken")
-
-    with monkeypatch.context() as broken:
-        if then == "it has no row":
-            broken.setattr(studio.indexer.care, "keep", nothing)
-        follower = await begin(studio, "aaaa")
-        await record_into(studio.root / "porch" / "20261122T120000Z-aaaa.mp4", growing)
-        end = (await listed(studio, 2)).end_media_sequence
-        broken.setattr(OpenRecording, "read", fail)
-        with pytest.raises(OSError, match="broken"):
-            await follower.finish(EndReason.CRASHED)
-    assert all(row.end_media_sequence < end for row in await studio.catalog.recordings("porch"))
+    end = await _listed_until_it_failed(studio, growing, monkeypatch, has_row=then != "it has no row")
     if then == "it cannot be read":
-        monkeypatch.setattr("hlscam.services.indexer.take_in", fail)
+        monkeypatch.setattr("hlscam.services.indexer.take_in", _fail)
     ends: list[int] = []
     watching = asyncio.create_task(_watch_ends(studio, ends))
     assert (await studio.indexer.begin_run("porch", "bbbb")).media_sequence >= end
     await asyncio.sleep(0)
     watching.cancel()
     assert min(ends) >= end
+
+
+async def test_numbers_of_a_file_that_cannot_be_read_after_a_restart_are_not_given_again(
+    studio: Studio, growing: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its row is as old as its first segment."""
+    end = await _listed_until_it_failed(studio, growing, monkeypatch)
+    monkeypatch.setattr("hlscam.services.indexer.take_in", _fail)
+    async with Studio(studio.root, {"porch": not_recorded("porch")}) as restarted:
+        assert (await restarted.indexer.begin_run("porch", "bbbb")).media_sequence >= end
+
+
+async def _fail(*_: object, **__: object) -> None:
+    raise OSError("broken")
+
+
+async def _listed_until_it_failed(
+    studio: Studio, growing: bytes, monkeypatch: pytest.MonkeyPatch, *, has_row: bool = True
+) -> int:
+    """Follow a recording until it cannot be read any more; the number behind the last that was listed of it."""
+
+    async def nothing(*_: object) -> None: ...
+
+    with monkeypatch.context() as broken:
+        if not has_row:
+            broken.setattr(studio.indexer.care, "keep", nothing)
+        follower = await begin(studio, "aaaa")
+        await record_into(studio.root / "porch" / "20261122T120000Z-aaaa.mp4", growing)
+        end = (await listed(studio, 2)).end_media_sequence
+        broken.setattr(OpenRecording, "read", _fail)
+        with pytest.raises(OSError, match="broken"):
+            await follower.finish(EndReason.CRASHED)
+    assert all(row.end_media_sequence < end for row in await studio.catalog.recordings("porch"))
+    return end
 
 
 async def _watch_ends(studio: Studio, ends: list[int]) -> None:
