@@ -113,9 +113,12 @@ async def test_ffmpeg(run: dict[str, Whole], which: str) -> None:
 
 @pytest.mark.parametrize("which", ["closed", "torn"])
 async def test_vlc(run: dict[str, Whole], which: str) -> None:
-    """It is sent to the middle at once, so that what it shows then is further on than what it can have played."""
+    """It is sent to the middle at once, so that what it shows then is further on than what it can have played.
+
+    Slowly, since it counts what it has shown about once a second, and no more when it has come to the end.
+    """
     whole = run[which]
-    options = [f"--start-time={SOUGHT_S}", "--play-and-pause"]
+    options = [f"--start-time={SOUGHT_S}", "--rate=0.25", "--play-and-pause"]
     async with MediaServer(whole.path.parent) as server, Vlc(server.url(whole.path.name), options=options) as vlc:
         await vlc.playing()
         assert whole.length_s - 1 < await vlc.length_s() < whole.length_s + 1
