@@ -122,7 +122,7 @@ def parts_of_segment(recording: Recording, index: int, data: bytes, init: bytes)
     Offsets are those in the file. Raises MediaError.
     """
     cutter = PartCutter()
-    at = recording.first_offset + sum(recording.segments.sizes_bytes[:index]) - len(init)
+    at = recording.offset_of(index) - len(init)
     fragments = [replace(each, offset=each.offset + at) for each in fragments_of_segment(data, init)]
     cuts = [cut for each in fragments for cut in cutter.push(index, each)]
     return [Part.of(recording, each) for each in [*cuts, *cutter.finish()]]

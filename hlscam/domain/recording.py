@@ -108,6 +108,10 @@ class Recording:
     def end_wall_us(self) -> int:
         return self.wall_us_at(self.duration_ticks)
 
+    def offset_of(self, index: int) -> int:
+        """Where a segment begins in the file."""
+        return self.first_offset + sum(self.segments.sizes_bytes[:index])
+
     def wall_us_at(self, elapsed_ticks: int) -> int:
         """UTC of the sample `elapsed_ticks` after the first one."""
         return self.start_wall_us + slewed_us(elapsed_ticks, self.timescale, self.slew_ppb)

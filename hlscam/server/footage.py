@@ -127,10 +127,9 @@ class Footage:
 
     async def media(self, recording: Recording, index: int) -> bytes:
         """A segment's fragments alone, as they lie in the recording. Raises as `segment` does."""
-        sizes = recording.segments.sizes_bytes
-        offset = recording.first_offset + sum(sizes[:index])
+        size_bytes = recording.segments.sizes_bytes[index]
         number = recording.first_media_sequence + index
-        return await self._read(recording.camera, recording.name, offset, sizes[index], number)
+        return await self._read(recording.camera, recording.name, recording.offset_of(index), size_bytes, number)
 
     async def _read(self, camera: str, name: str, offset: int, size_bytes: int, media_sequence: int) -> bytes:
         try:

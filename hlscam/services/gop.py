@@ -39,7 +39,6 @@ async def measured_gop(archive: Archive, stream: LiveStream) -> int | None:
 
 
 async def _fragments(archive: Archive, recording: Recording, index: int, init: bytes) -> list[Fragment]:
-    sizes = recording.segments.sizes_bytes
-    offset = recording.first_offset + sum(sizes[:index])
-    data = await archive.read(recording.camera, recording.name, offset, sizes[index])
+    size_bytes = recording.segments.sizes_bytes[index]
+    data = await archive.read(recording.camera, recording.name, recording.offset_of(index), size_bytes)
     return await archive.run(lambda: fragments_of_segment(data, init))

@@ -105,7 +105,7 @@ def read_sealed_file(archive: Archive, camera: str, name: str) -> Kept | None:
 
 async def read_parts(archive: Archive, recording: Recording, indices: range, init: InitSection) -> list[Part]:
     """The parts of some segments of a recording, as they were when live. Raises ArchiveError or MediaError."""
-    offset = recording.first_offset + sum(recording.segments.sizes_bytes[: indices.start])
+    offset = recording.offset_of(indices.start)
     parts: list[Part] = []
     for index in indices:
         size_bytes = recording.segments.sizes_bytes[index]
