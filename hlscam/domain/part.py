@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from hlscam.domain.position import PartPosition
 from hlscam.domain.recording import Recording
 from hlscam.isobmff.fragment import Fragment
 from hlscam.isobmff.reader import RecordingReader
@@ -57,9 +58,9 @@ class Part:
     opens_run: bool
 
     @property
-    def position(self) -> tuple[int, int]:
-        """(media_sequence, index): parts in order have positions in order."""
-        return self.media_sequence, self.index
+    def position(self) -> PartPosition:
+        """Parts in order have positions in order."""
+        return PartPosition(self.media_sequence, self.index)
 
     @property
     def duration_us(self) -> int:

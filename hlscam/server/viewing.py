@@ -157,7 +157,7 @@ class Viewing:
                 return False
             data = await self._services.footage.part(self._camera, part, media_only=True)
         except (Gone, NotFound, FileMissing):
-            self._walk.after = PartPosition(*part.position)  # retention, or somebody, was faster: on to what there is
+            self._walk.after = part.position  # retention, or somebody, was faster: on to what there is
             return True
         await self._send(part, recording, data)
         return True
@@ -165,11 +165,11 @@ class Viewing:
     async def _send(self, part: Part, recording: Recording, data: bytes) -> None:
         if self._skips:
             self._skips = False
-            await self._socket.send_str(messages.skipped(self._walk.after, PartPosition(*part.position)))
+            await self._socket.send_str(messages.skipped(self._walk.after, part.position))
         await self._enter(part, recording)
         await self._socket.send_str(messages.fragment(part))
         await self._socket.send_bytes(data)
-        self._walk.after = PartPosition(*part.position)
+        self._walk.after = part.position
         if self._pacer is not None:
             self._pacer.sent(part.duration_ticks / part.timescale, self._services.clock.mono_s())
 

@@ -16,6 +16,7 @@ from hlscam.domain.position import PartPosition
 from hlscam.domain.recording import Recording
 from hlscam.domain.timeline import spans_between
 from hlscam.errors import FileMissing, Gone, MediaError, NotFound
+from hlscam.server.pieces import where_decoding_begins
 from hlscam.server.services import Services
 from hlscam.services.live import SOON_SEGMENTS, LiveStream
 from hlscam.units import US_PER_S
@@ -75,10 +76,10 @@ class Walk:
             return None
         live = self._stream.parts
         if live and after >= _before(live[0]):
-            index = bisect_right(live, after, key=_position)
+            index = bisect_right(live, after, key=lambda each: each.position)
             return live[index] if index < len(live) else None
         here = await self._parts(after.media_sequence)
-        found = next((each for each in here if _position(each) > after), None)
+        found = next((each for each in here if each.position > after), None)
         return found or await self._first_from(after.media_sequence + 1)
 
     def newest_independent_after(self, part: Part) -> Part | None:
@@ -129,20 +130,13 @@ def behind_s(part: Part, newest: Part) -> float:
     return (newest.wall_us + newest.duration_us - part.wall_us) / US_PER_S
 
 
-def _position(part: Part) -> PartPosition:
-    return PartPosition(*part.position)
-
-
 def _before(part: Part) -> PartPosition:
     return PartPosition(part.media_sequence, part.index - 1)
 
 
 def _last_independent(recording: Recording, index: int) -> PartPosition:
     """In front of the last segment up to `index` that a decoder can begin with."""
-    begun = recording.segments.independents
-    while index > 0 and not begun[index]:
-        index -= 1
-    return PartPosition(recording.first_media_sequence + index, -1)
+    return PartPosition(recording.first_media_sequence + where_decoding_begins(recording, index), -1)
 
 
 def _up_to(parts: Sequence[Part], wall_us: int) -> PartPosition | None:

@@ -158,7 +158,7 @@ def hello(
         "hello",
         camera=camera,
         codecs=mime_type(newest) if newest else None,
-        position=str(PartPosition(*edge.position)) if edge else None,
+        position=str(edge.position) if edge else None,
         time=None if end_us is None else _seconds(end_us),
         server_time=_seconds(server_us),
         part_duration_s=part_duration_s,
@@ -195,7 +195,7 @@ def fragment(part: Part) -> str:
     """A fragment follows."""
     return _text(
         "fragment",
-        position=str(PartPosition(*part.position)),
+        position=str(part.position),
         time=_seconds(part.wall_us),
         start_s=round(part.start_ticks / part.timescale, 6),
         duration_s=round(part.duration_ticks / part.timescale, 6),
